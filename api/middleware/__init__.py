@@ -1,0 +1,1 @@
+"""Pure ASGI middleware: nothing here buffers, so that streams stay streams."""

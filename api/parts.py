@@ -1,0 +1,66 @@
+"""What the API is made of: what the wiring hands in, and what is built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.finding import JobFinder
+from api.health import HealthBoard
+from api.links import Links
+from api.live_view import LiveView
+from api.metrics import ApiMetrics
+from api.sse import OpenStreams
+from streams.catalogue import Catalogue
+from streams.ports import EventLog, JobStore
+from streams.sealing import Sealer
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What the wiring hands in."""
+
+    settings: Settings
+    """With ``api_port`` as it is really bound; see ``api.server.open_socket``."""
+    event_log: EventLog
+    store: JobStore
+    live: LiveView
+    catalogue: Catalogue
+    sealer: Sealer
+    checks: Mapping[str, Callable[[], Awaitable[None]]]
+    """``kafka`` and ``clickhouse``, and others that ``/health`` should show; each raises
+    UnavailableError."""
+    live_workers: Callable[[], Awaitable[int]]
+    """Workers that are connected; raises UnavailableError."""
+    check_webhook: Callable[[str], None]
+    """Raises InvalidRequestError for an address that webhooks may not go to."""
+    disk_path: Path = Path()
+    """The disk whose use ``/health/detailed`` shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What the routes work with."""
+
+    parts: ApiParts
+    links: Links
+    jobs: JobFinder
+    health: HealthBoard
+    metrics: ApiMetrics
+    streams: OpenStreams
+
+
+def assembled(parts: ApiParts) -> Api:
+    """Build the rest."""
+    metrics = ApiMetrics(parts.live)
+    parts.live.add_observer(metrics)
+    return Api(
+        parts=parts,
+        links=Links(parts.settings),
+        jobs=JobFinder(parts.live, parts.store),
+        health=HealthBoard(parts.checks, parts.live_workers),
+        metrics=metrics,
+        streams=OpenStreams(metrics),
+    )

@@ -1,0 +1,92 @@
+"""Jobs and events as clients see them: no secret, sealed or not, ever stands in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.links import Links
+from api.story import position_text
+from streams.domain.events import AUTHORS, Recorded
+from streams.domain.job import Job, Status
+
+JSON = "application/json"
+
+
+def json_response(
+    payload: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """``payload`` as JSON; times as ISO 8601."""
+    return Response(msgspec.json.encode(payload), status, headers, media_type=JSON)
+
+
+def job_payload(job: Job, links: Links) -> dict[str, Any]:
+    """The contract's job."""
+    has_reviews = job.items_count > 0 or job.status is Status.COMPLETED
+    return {
+        "job_id": job.job_id,
+        "status": job.status,
+        "kind": job.kind,
+        "url": job.url,
+        "webhook_url": job.webhook.url if job.webhook else None,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "updated_at": job.updated_at,
+        "completed_at": job.completed_at,
+        "cancel_requested_at": job.cancel_requested_at,
+        "stage": job.stage,
+        "progress": job.progress,
+        "reviews_count": job.items_count,
+        "reviews_total": job.items_total,
+        "reviews_url": links.reviews(job.job_id) if has_reviews else None,
+        "error_message": _error_in(job),
+        "error_code": job.reason,
+        "attempt": job.attempt,
+        "outcome": job.outcome,
+        "title": job.title or None,
+        "facts": job.facts,
+        "priority": job.priority,
+        "options": job.options,
+        "metadata": job.metadata,
+    }
+
+
+def job_response(request: Request, job: Job, links: Links, *, status: int = 200) -> Response:
+    """The job; 304 without it when the client has this very state."""
+    tag = f'"{position_text(job.partition, job.offset)}"'
+    # The client may keep it, and must ask whether it still holds.
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if job.is_open:
+        headers["Retry-After"] = "1"
+    given = request.headers.get("if-none-match", "")
+    tags = {part.strip().removeprefix("W/") for part in given.split(",")}
+    if status == 200 and request.method in {"GET", "HEAD"} and tags & {tag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return json_response(job_payload(job, links), status=status, headers=headers)
+
+
+def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:
+    """The job's ``seq``-th event with all its fields, but for the webhook's secret."""
+    fields: dict[str, Any] = msgspec.to_builtins(recorded.event, builtin_types=(datetime,))
+    if webhook := fields.get("webhook"):
+        fields["webhook"] = {"url": webhook["url"]}
+    return {
+        "id": position_text(recorded.partition, recorded.offset),
+        "seq": seq,
+        "type": type(recorded.event).__name__,
+        "author": AUTHORS[type(recorded.event)],
+        "occurred_at": recorded.occurred_at,
+        "event_id": recorded.event_id,
+        "job_id": recorded.job_id,
+        "data": fields,
+    }
+
+
+def _error_in(job: Job) -> str | None:
+    """What went wrong, for people; None when nothing did."""
+    troubled = job.status in {Status.FAILED, Status.RETRYING} or job.outcome == "partial"
+    return (job.message or job.reason or None) if troubled else None

@@ -1,0 +1,212 @@
+"""Errors as ``application/problem+json`` (RFC 9457): one table, one shape, no stack traces."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from asgi_correlation_id import correlation_id
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.links import Links
+from streams.errors import (
+    InvalidRequestError,
+    LogUnavailableError,
+    ScrapestreamError,
+    UnavailableError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """What a code means; ``GET /problems/{code}`` shows it."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+
+
+KINDS: Mapping[str, ProblemKind] = {
+    kind.code: kind
+    for kind in (
+        ProblemKind(
+            "malformed_request",
+            400,
+            "The request cannot be read",
+            "Send valid JSON in UTF-8; use cursors and event ids exactly as you got them.",
+        ),
+        ProblemKind(
+            "invalid_request",
+            422,
+            "The request can never work as it stands",
+            "Change what `detail` names, then send it again.",
+        ),
+        ProblemKind(
+            "input.url_unsupported",
+            422,
+            "No scraper accepts this URL",
+            "Send the address of a page of a kind that `detail` shows an example of.",
+        ),
+        ProblemKind("not_found", 404, "There is no such path", "`GET /` lists the paths."),
+        ProblemKind(
+            "unknown_job",
+            404,
+            "There is no job of this id",
+            "Use the `job_id` that POST /scrape answered with.",
+        ),
+        ProblemKind(
+            "method_not_allowed",
+            405,
+            "The path does not know this method",
+            "Use a method that the `Allow` header names.",
+        ),
+        ProblemKind(
+            "body_too_large",
+            413,
+            "The body is too large",
+            "Send less: one URL and a few small fields.",
+        ),
+        ProblemKind(
+            "unsupported_media_type",
+            415,
+            "The body is not declared as JSON",
+            "Send `Content-Type: application/json`.",
+        ),
+        ProblemKind(
+            "log_unavailable",
+            503,
+            "Kafka does not acknowledge",
+            "Try again after `Retry-After` seconds. With a `job_id` in the problem the outcome "
+            "is unknown: ask GET /jobs/{job_id} first.",
+        ),
+        ProblemKind(
+            "storage.unavailable",
+            503,
+            "ClickHouse does not answer, or does not have it yet",
+            "Try again after `Retry-After` seconds; nothing is lost.",
+        ),
+        ProblemKind(
+            "events.lagging",
+            503,
+            "This process has not read the newest events yet",
+            "Try again after `Retry-After` seconds; nothing is lost.",
+        ),
+        ProblemKind(
+            "registry_unavailable",
+            503,
+            "The schema registry does not answer",
+            "Try again after `Retry-After` seconds.",
+        ),
+        ProblemKind(
+            "unavailable",
+            503,
+            "A part that is needed does not answer",
+            "Try again after `Retry-After` seconds; GET /health/detailed says which part.",
+        ),
+        ProblemKind(
+            "internal",
+            500,
+            "Something is wrong on our side",
+            "Try again; if it stays, report it with its `request_id`.",
+        ),
+    )
+}
+
+CODES_OF_STATUSES = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class MalformedRequestError(HTTPException):
+    """The request cannot be read; its text says where."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)
+
+
+class ViewBehindError(UnavailableError):
+    """The live view has not read far enough to answer; ask again."""
+
+    code = "events.lagging"
+
+
+class UncertainWriteError(LogUnavailableError):
+    """The acknowledgement of a write was lost: it may be stored or not."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            "Kafka did not acknowledge in time, so it is not known whether the request was "
+            f"stored: GET /jobs/{job_id} tells as soon as Kafka is back; with 404, send it again"
+        )
+        self.job_id = job_id
+
+
+def problem_response(request: Request, error: Exception, links: Links) -> Response:
+    """What the client gets for ``error``. Unexpected ones are logged and keep their text."""
+    kind, detail, headers, more = _explained(error, request)
+    if kind.status == 500:
+        log.error("request failed", exc_info=error, extra={"path": request.url.path})
+    body = {
+        "type": links.problem(kind.code),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": kind.code,
+        "request_id": correlation_id.get(),
+        **more,
+    }
+    return Response(
+        msgspec.json.encode(body), status_code=kind.status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def _explained(
+    error: Exception, request: Request
+) -> tuple[ProblemKind, str, dict[str, str], dict[str, Any]]:
+    """Kind, detail, headers and extension members."""
+    match error:
+        case UnavailableError():
+            kind = KINDS.get(error.code, KINDS["unavailable"])
+            more = {"job_id": error.job_id} if isinstance(error, UncertainWriteError) else {}
+            return kind, str(error), {"Retry-After": str(error.retry_after_s)}, more
+        case InvalidRequestError():
+            return KINDS.get(error.code, KINDS["invalid_request"]), str(error), {}, {}
+        case ScrapestreamError() if error.code in KINDS and KINDS[error.code].status < 500:
+            return KINDS[error.code], str(error), {}, {}
+        case HTTPException():
+            return _http(error, request)
+        case _:
+            return KINDS["internal"], "the request could not be handled", {}, {}
+
+
+def _http(
+    error: HTTPException, request: Request
+) -> tuple[ProblemKind, str, dict[str, str], dict[str, Any]]:
+    kind = KINDS[CODES_OF_STATUSES.get(error.status_code, "internal")]
+    headers = dict(error.headers or {})
+    detail = error.detail
+    match error.status_code:
+        case 404:
+            detail = f"there is no path {request.url.path}"
+        case 405:
+            allowed = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+            headers["Allow"] = allowed
+            detail = f"{request.method} is not possible here; possible are {allowed}"
+        case _:
+            pass
+    return kind, detail, headers, {}

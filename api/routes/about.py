@@ -1,0 +1,50 @@
+"""``GET /`` and ``GET /problems/{code}``: what this is, and what an error means."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from api.parts import Api
+from api.payloads import json_response
+from api.problems import KINDS
+from api.routes.resource import resource
+
+
+def routes(api: Api) -> list[BaseRoute]:
+    """The routes of this resource."""
+    paths = {
+        "submit": "POST /scrape",
+        "jobs": "GET /jobs",
+        "job": "GET /jobs/{job_id}",
+        "cancel": "DELETE /jobs/{job_id}",
+        "reviews": "GET /jobs/{job_id}/reviews",
+        "stream": "GET /jobs/{job_id}/stream",
+        "events": "GET /jobs/{job_id}/events",
+        "health": "GET /health",
+        "ready": "GET /health/ready",
+        "metrics": "GET /metrics",
+        "problem": "GET /problems/{code}",
+    }
+
+    async def about(request: Request) -> Response:
+        accepted = {kind.name: list(kind.examples) for kind in api.parts.catalogue.kinds}
+        return json_response(
+            {
+                "name": "scrapestream",
+                "about": "Submit a URL, watch it being scraped, get every item.",
+                "base_url": api.links.base,
+                "paths": paths,
+                "accepted": accepted,
+            }
+        )
+
+    async def explain(request: Request) -> Response:
+        kind = KINDS.get(request.path_params["code"])
+        if kind is None:
+            raise HTTPException(404)
+        return json_response(kind)
+
+    return [resource("/", get=about), resource("/problems/{code}", get=explain)]

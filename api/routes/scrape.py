@@ -1,0 +1,98 @@
+"""``POST /scrape``: submit a URL."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from api.estimates import duration_text, estimated_s
+from api.middleware.trace import traceparent_of
+from api.parts import Api
+from api.payloads import json_response
+from api.problems import UncertainWriteError
+from api.requests import read_body
+from api.routes.resource import resource
+from api.submission import Submission, checked_kind
+from streams.catalogue import Kind
+from streams.domain.events import NewEvent, Recorded, ScrapeRequested, Webhook, new_event
+from streams.domain.ids import new_job_id
+from streams.domain.job import OPEN_STATUSES
+from streams.errors import LogUnavailableError
+
+APPEND_WITHIN_S = 5.0
+
+
+def routes(api: Api) -> list[BaseRoute]:
+    """The routes of this resource."""
+
+    async def submit(request: Request) -> Response:
+        asked = await read_body(request, Submission)
+        kind = checked_kind(asked, api.parts.catalogue, api.parts.check_webhook)
+        new = _event(api, asked, kind, traceparent_of(request))
+        recorded = await append(api, new)
+        estimate = _estimate(api, kind)
+        api.parts.live.note(recorded)
+        return json_response(
+            {"job_id": new.job_id, "status": "queued", "estimated_time": estimate},
+            status=202,
+            headers={"Location": api.links.path(f"/jobs/{new.job_id}")},
+        )
+
+    return [resource("/scrape", post=submit)]
+
+
+async def append(api: Api, new: NewEvent) -> Recorded:
+    """Append one event; returns once it is durable.
+
+    Raises:
+        LogUnavailableError: Kafka is known to be away; nothing was sent.
+        UncertainWriteError: it did not acknowledge: whether the event is stored is unknown.
+    """
+    if api.health.is_away("kafka"):
+        raise LogUnavailableError("Kafka does not answer; nothing was stored, try again")
+    try:
+        async with asyncio.timeout(APPEND_WITHIN_S):
+            [position] = await api.parts.event_log.append([new])
+    except (LogUnavailableError, TimeoutError) as error:
+        raise UncertainWriteError(new.job_id) from error
+    return Recorded(
+        job_id=new.job_id,
+        tenant=new.tenant,
+        event_id=new.event_id,
+        occurred_at=new.occurred_at,
+        partition=position.partition,
+        offset=position.offset,
+        event=new.event,
+        traceparent=new.traceparent,
+    )
+
+
+def _event(api: Api, asked: Submission, kind: Kind, traceparent: str) -> NewEvent:
+    settings, sealer = api.parts.settings, api.parts.sealer
+    webhook = asked.webhook_url and Webhook(
+        url=asked.webhook_url,
+        secret=None if asked.webhook_secret is None else sealer.seal(asked.webhook_secret),
+    )
+    event = ScrapeRequested(
+        kind=kind.name,
+        url=asked.url,
+        options=asked.options,
+        webhook=webhook or None,
+        priority=asked.priority,
+        max_attempts=settings.max_attempts,
+        attempt_timeout_s=settings.attempt_timeout_s,
+        metadata=asked.metadata,
+    )
+    return new_event(new_job_id(), "public", event, datetime.now(UTC), traceparent=traceparent)
+
+
+def _estimate(api: Api, kind: Kind) -> str:
+    live = api.parts.live
+    slots = max(1, api.health.workers or 0) * api.parts.settings.worker_slots
+    ahead = live.memory.count(*OPEN_STATUSES)
+    typical_s = live.durations.typical_s(kind.name)
+    return duration_text(estimated_s(typical_s, ahead=ahead, slots=slots))

@@ -1,0 +1,82 @@
+"""The SSE streams of this process: who listens, and how they all end."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator
+
+from sse_starlette.event import ServerSentEvent
+
+from api.metrics import ApiMetrics
+from api.story import Story
+
+RETRY_MS = 2_000
+MOST_AT_ONCE = 200  # messages in one write: a replay is a few writes, not thousands
+MOST_BEHIND = 1_000  # messages a live client may lag; it comes back with its last id
+
+# No blank line: a comment and `retry` are no message, also for parsers that dispatch an
+# empty one there once they have an id (httpx-sse).
+OPENING = f": scrapestream\nretry: {RETRY_MS}\n".encode()
+FAREWELL = b": the server stops; come again\n"
+
+
+class Ping(ServerSentEvent):
+    """A comment that keeps proxies from closing a quiet stream."""
+
+    def encode(self) -> bytes:
+        return b": ping\n"
+
+
+class OpenStreams:
+    """Every open stream, so that a shutdown ends them at once and clients reconnect elsewhere."""
+
+    def __init__(self, metrics: ApiMetrics) -> None:
+        self._metrics = metrics
+        self._awake: set[asyncio.Event] = set()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._awake)
+
+    def close(self) -> None:
+        """End every stream after what it has still to say."""
+        self._closing = True
+        for awake in self._awake:
+            awake.set()
+
+    async def listen(self, story: Story, after: int) -> AsyncIterator[bytes]:
+        """Messages with an offset above ``after``: those that are there, then new ones.
+
+        Nothing is kept for a client but its place in the story, which all listeners share. It
+        ends with the story, at a shutdown, or when the client lags ``MOST_BEHIND`` messages.
+        """
+        awake = asyncio.Event()
+        story.listeners.add(awake)
+        self._awake.add(awake)
+        self._metrics.streams.inc()
+        self._metrics.streams_total.inc()
+        try:
+            yield OPENING
+            place, is_live = bisect_right(story.offsets, after), False
+            while True:
+                awake.clear()
+                behind = len(story.messages) - place
+                if is_live and behind > MOST_BEHIND:
+                    return
+                if behind:
+                    fresh = story.messages[place : place + MOST_AT_ONCE]
+                    place += len(fresh)
+                    yield b"".join(fresh)
+                    continue
+                if story.is_over:
+                    return
+                if self._closing:
+                    yield FAREWELL
+                    return
+                is_live = True
+                await awake.wait()
+        finally:
+            story.listeners.discard(awake)
+            self._awake.discard(awake)
+            self._metrics.streams.dec()

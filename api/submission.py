@@ -1,0 +1,89 @@
+"""What a client may ask for in ``POST /scrape``, and what it may not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from streams.catalogue import Catalogue, Kind
+from streams.errors import InvalidRequestError, UnknownScraperError
+from streams.webhook_signature import check_webhook_secret
+
+LONGEST_URL = 4_096
+LONGEST_SECRET = 256
+# White space and controls, also those beyond ASCII, and the backslash, which browsers take
+# for a slash: what we check must be what the browser opens.
+UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Value = Annotated[str, msgspec.Meta(max_length=1_024)]
+Bounded = Annotated[dict[Name, Value], msgspec.Meta(max_length=50)]
+
+
+class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """The body of ``POST /scrape``."""
+
+    url: str
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    priority: Literal["high", "normal", "low"] = "normal"
+    options: Bounded = {}
+    metadata: Bounded = {}
+
+
+def checked_kind(
+    asked: Submission, catalogue: Catalogue, check_webhook: Callable[[str], None]
+) -> Kind:
+    """The kind of scrape that ``asked`` is.
+
+    Raises:
+        UnknownScraperError: no scraper accepts its URL.
+        InvalidRequestError: something in it can never work; says what.
+    """
+    _check_url(asked.url, "url")
+    if asked.webhook_url is not None:
+        _check_url(asked.webhook_url, "webhook_url")
+        check_webhook(asked.webhook_url)
+    if asked.webhook_secret is not None:
+        _check_secret(asked.webhook_secret, has_url=asked.webhook_url is not None)
+    kind = catalogue.find_kind(asked.url)
+    if kind is None:
+        raise UnknownScraperError(asked.url, catalogue.examples())
+    return kind
+
+
+def _check_url(url: str, name: str) -> None:
+    """Refuse what no browser or client of ours should open. Never repeats the URL."""
+    if not url:
+        raise InvalidRequestError(f"`{name}` is empty; send an address such as https://...")
+    if len(url) > LONGEST_URL:
+        raise InvalidRequestError(f"`{name}` may have at most {LONGEST_URL} characters")
+    if UNSAFE.search(url):
+        raise InvalidRequestError(
+            f"`{name}` holds white space, control characters or a backslash; percent-encode them"
+        )
+    try:
+        parts = urlsplit(url)
+        has_host, has_user = bool(parts.hostname), parts.username is not None
+        has_user = has_user or parts.password is not None
+        _ = parts.port  # raises when it is no port
+    except ValueError:
+        raise InvalidRequestError(f"`{name}` is no URL; send one such as https://...") from None
+    if parts.scheme not in {"http", "https"} or not has_host:
+        raise InvalidRequestError(f"`{name}` must begin with https:// or http:// and name a host")
+    if has_user:
+        raise InvalidRequestError(f"`{name}` holds a user name or password; send it without")
+
+
+def _check_secret(secret: str, *, has_url: bool) -> None:
+    if not has_url:
+        raise InvalidRequestError("`webhook_secret` signs webhooks: send `webhook_url` with it")
+    if not 1 <= len(secret) <= LONGEST_SECRET:
+        raise InvalidRequestError(
+            f"`webhook_secret` must have 1 to {LONGEST_SECRET} characters; 32 random ones are good"
+        )
+    check_webhook_secret(secret)

@@ -1,0 +1,1 @@
+"""The parts of a one-machine stack: Kafka, schema registry, ClickHouse, demo site."""

@@ -1,0 +1,1 @@
+"""Pages, texts and webhook boxes of the demo site."""

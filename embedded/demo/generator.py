@@ -1,0 +1,210 @@
+"""Makes the reviews of a demo place: the same ones for the same seed, name and number."""
+
+from __future__ import annotations
+
+import base64
+import calendar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from embedded.demo.texts import LANGUAGES, NAMES, paragraph, reply
+
+DEFAULT_PLACE = "Cafe Central"
+DEFAULT_REVIEWS = 244
+DEFAULT_SEED = 7
+STARS = (5, 4, 3, 2, 1)
+STAR_WEIGHTS = (58, 22, 9, 4, 7)
+ASPECTS = ("Food", "Service", "Atmosphere")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKey:
+    """What tells demo places apart."""
+
+    name: str = DEFAULT_PLACE
+    reviews: int = DEFAULT_REVIEWS
+    seed: int = DEFAULT_SEED
+
+    @property
+    def feature_id(self) -> str:
+        """Like Google's, and stable: two hexadecimal numbers."""
+        random = Random(f"{self.seed}/{self.name}/feature")  # noqa: S311 - a demo, not a secret
+        return f"0x{random.getrandbits(62):x}:0x{random.getrandbits(62):x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoReview:
+    """One review: what a scraper must find, and how the page shows it at first."""
+
+    truth: Mapping[str, Any]
+    """In the terms of the item schema; addresses are paths on this site."""
+    is_shown_translated: bool
+    """The page shows the translation until its switch is pressed."""
+    translation: str | None
+    """The text in English, for reviews in other languages."""
+    details: Sequence[str]
+    """Lines such as "Visited on Weekday" that are no ratings."""
+
+
+def generate(
+    seed: int,
+    count: int,
+    *,
+    place: str = DEFAULT_PLACE,
+    base_url: str = "",
+    now: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """The first ``count`` reviews in the item schema's terms, in the order of the list.
+
+    ``base_url`` goes before every address, as the page does; ages count back from ``now``.
+    """
+    key = PlaceKey(name=place, reviews=count, seed=seed)
+    return [truth_of(demo_review(key, index), base_url, now) for index in range(count)]
+
+
+def truth_of(review: DemoReview, base_url: str, now: datetime | None = None) -> dict[str, Any]:
+    """What a scraper of ``base_url`` must find at ``now``."""
+    truth = dict(review.truth)
+    amount, unit = truth.pop("age")
+    truth["published_at"] = _published_at(now or datetime.now(UTC), amount, unit)
+    truth["author_photo_url"] = base_url + truth["author_photo_url"]
+    truth["photo_urls"] = [base_url + path for path in truth["photo_urls"]]
+    return truth
+
+
+@lru_cache(maxsize=64)
+def star_list(key: PlaceKey) -> tuple[int, ...]:
+    """The ratings of a place in the order of its list."""
+    random = Random(f"{key.seed}/{key.name}/stars")  # noqa: S311
+    return tuple(random.choices(STARS, STAR_WEIGHTS, k=key.reviews))
+
+
+def demo_review(key: PlaceKey, index: int) -> DemoReview:
+    """The review at ``index`` of the list, from 0."""
+    random = Random(f"{key.seed}/{key.name}/{index}")  # noqa: S311
+    rating = star_list(key)[index]
+    name = random.choice(NAMES)
+    author_id = str(random.randrange(10**20, 10**21))
+    amount, unit, shown_age = _age(random)
+    is_edited = random.random() < 0.12
+    text = _text(random, index)
+    photos = random.choices((0, 1, 2, 3, 4, 9, 41), (60, 12, 8, 6, 5, 5, 4))[0]
+    tiles = min(photos, 4)
+    guide = random.random() < 0.4
+    return DemoReview(
+        truth={
+            "review_id": _review_id(random, index),
+            "author_name": name,
+            "author_id": author_id,
+            "author_url": f"https://www.google.com/maps/contrib/{author_id}/reviews?hl=en",
+            "author_photo_url": f"/demo-pictures/face/{random.randrange(10**6)}.svg",
+            "author_is_local_guide": guide,
+            "author_reviews_count": random.choice((None, 1, 12, 87, 1_204)),
+            "author_photos_count": random.choice((None, 1, 35, 2_310, 11_362)),
+            "rating": float(rating),
+            "text": text.original,
+            "is_text_complete": None if text.original is None else not text.is_lost,
+            "language": text.language,
+            "text_translated": text.translation if text.is_shown_translated else None,
+            "translated_language": "en" if text.is_shown_translated else None,
+            "relative_date": f"Edited {shown_age}" if is_edited else shown_age,
+            "is_edited": is_edited,
+            "age": (amount, unit),
+            "published_at_precision": unit,
+            "likes": random.choices((0, 1, 4, 23, 1_530), (70, 12, 10, 6, 2))[0],
+            "photo_urls": [f"/demo-pictures/photo/{index}-{tile}.svg" for tile in range(tiles)],
+            "photos_count": photos,
+            **_owner_reply(random, name),
+            "sub_ratings": _sub_ratings(random, rating),
+            "position": index + 1,
+            "source": "dom",
+        },
+        is_shown_translated=text.is_shown_translated,
+        translation=text.translation,
+        details=("Visited on Weekday", "Wait time No wait") if random.random() < 0.15 else (),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    original: str | None
+    language: str | None = None
+    translation: str | None = None
+    is_shown_translated: bool = False
+    is_lost: bool = False
+    """The page cut it and has no button for the rest."""
+
+
+def _text(random: Random, index: int) -> _Text:
+    if random.random() < 0.15:
+        return _Text(original=None)
+    language = random.choices(LANGUAGES, (50, 12, 12, 10, 8, 8))[0]
+    original, english = paragraph(random, language, random.choice((1, 1, 2, 3, 4, 7)))
+    if language == "en":
+        is_lost = index % 61 == 17
+        cut = original[:60].rsplit(" ", 1)[0] + " …" if is_lost else original
+        return _Text(original=cut, language="en", is_lost=is_lost)
+    return _Text(
+        original=original,
+        language=language,
+        translation=english,
+        is_shown_translated=random.random() < 0.5,
+    )
+
+
+def _owner_reply(random: Random, name: str) -> dict[str, str | None]:
+    if random.random() < 0.65:
+        fields = ("owner_response_text", "owner_response_language", "owner_response_relative_date")
+        return dict.fromkeys(fields)
+    language = random.choice(("en", "de"))
+    _, _, shown_age = _age(random)
+    return {
+        "owner_response_text": reply(random, language, name, random.choice((1, 2, 5))),
+        "owner_response_language": language,
+        "owner_response_relative_date": shown_age,
+    }
+
+
+def _sub_ratings(random: Random, rating: int) -> dict[str, float]:
+    if random.random() < 0.75:
+        return {}
+    aspects = random.sample(ASPECTS, random.randint(1, 3))
+    return {aspect: float(min(5, max(1, rating + random.randint(-1, 1)))) for aspect in aspects}
+
+
+def _review_id(random: Random, index: int) -> str:
+    raw = b"\x08\x02\x10" + random.randbytes(14) + index.to_bytes(4, "big")
+    return "Ch" + base64.urlsafe_b64encode(raw).decode().rstrip("=") + "EAE"
+
+
+def _age(random: Random) -> tuple[int, str, str]:
+    """Amount, unit, and how the page says it."""
+    unit, most = random.choices(
+        (("minute", 59), ("hour", 23), ("day", 6), ("week", 4), ("month", 11), ("year", 9)),
+        (1, 3, 8, 14, 40, 34),
+    )[0]
+    amount = random.randint(1, most)
+    if amount == 1:
+        return 1, unit, f"{'an' if unit == 'hour' else 'a'} {unit} ago"
+    return amount, unit, f"{amount} {unit}s ago"
+
+
+def _published_at(now: datetime, amount: int, unit: str) -> datetime:
+    """Back from ``now``, cut to the minute, the hour or the day as the schema's estimate is."""
+    now = now.astimezone(UTC).replace(second=0, microsecond=0)
+    if unit == "minute":
+        return now - timedelta(minutes=amount)
+    if unit == "hour":
+        return now.replace(minute=0) - timedelta(hours=amount)
+    day = now.replace(hour=0, minute=0)
+    if unit in {"day", "week"}:
+        return day - timedelta(days=amount * (7 if unit == "week" else 1))
+    months = day.year * 12 + day.month - 1 - amount * (12 if unit == "year" else 1)
+    year, month = months // 12, months % 12 + 1
+    return day.replace(
+        year=year, month=month, day=min(day.day, calendar.monthrange(year, month)[1])
+    )

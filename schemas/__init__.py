@@ -1,0 +1,1 @@
+"""Avro schemas and the codec that puts them on the wire."""

@@ -1,0 +1,1 @@
+"""Scrapers and the worker that runs them."""

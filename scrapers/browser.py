@@ -1,0 +1,207 @@
+"""Chromium, started and ended; with ``browser_page`` the only place that knows Selenium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+from selenium.webdriver import ChromeOptions, Remote
+from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
+from selenium.webdriver.common.proxy import Proxy
+from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.command import Command
+
+from scrapers.browser_page import PAGE_LOAD_S, SCRIPT_S, BrowserPage, browser_errors
+from scrapers.devtools import DevTools
+from scrapers.process_group import ProcessGroup
+from streams.errors import BrowserLostError, PartFailedError
+from streams.settings import Settings
+
+DRIVER_START_S = 20.0
+COMMAND_S = 35.0
+"""Above the two others: the driver answers first, and a silent driver is a lost one."""
+QUIT_S = 5.0
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - we look at its size only
+SMALL_SHM_BYTES = 512 * 1024 * 1024
+HOME_PREFIX = "scrapestream-browser-"
+
+FLAGS = (
+    "--headless=new",
+    "--window-size=1280,1600",
+    "--lang=en-US",
+    "--accept-lang=en-US,en",
+    "--blink-settings=imagesEnabled=false",
+    "--disable-background-networking",
+    "--disable-component-update",
+    # Crash handlers leave the process group and outlive a kill; we send no reports anyway.
+    "--disable-crashpad-for-testing",
+    "--disable-features=OptimizationGuideOnDeviceModel,OptimizationGuideModelExecution,Translate",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--mute-audio",
+    "--no-first-run",
+)
+
+_STARTED = re.compile(r"started successfully on port (\d+)")
+
+
+class Browser:
+    """One Chromium with its driver. One thread uses it; any thread may ``kill`` it."""
+
+    @classmethod
+    def start(cls, settings: Settings) -> Self:
+        """Start a browser with a new profile of its own.
+
+        Raises:
+            PartFailedError: there is no Chromium or no driver; its text says what to do.
+            BrowserLostError: it did not come up; another try may work.
+        """
+        for program, setting in (
+            (settings.chromium, "CHROMIUM"),
+            (settings.chromedriver, "CHROMEDRIVER"),
+        ):
+            if shutil.which(program) is None:
+                raise PartFailedError(
+                    f"there is no program {program!r}: install Chromium and its driver "
+                    f"(Debian: chromium, chromium-driver) or set SCRAPESTREAM_{setting}"
+                )
+        _remove_left_homes()
+        home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
+        group = ProcessGroup(
+            [settings.chromedriver, "--port=0"], environment={**os.environ, "TMPDIR": str(home)}
+        )
+        try:
+            with browser_errors():
+                return cls(settings, home, group)
+        except BaseException:
+            _remove(group, home)
+            raise
+
+    def __init__(self, settings: Settings, home: Path, group: ProcessGroup) -> None:
+        """Take over a started driver; ``Browser.start`` is the way to get one."""
+        self._home = home
+        self._group = group
+        started = group.wait_for_line(_STARTED, timeout_s=DRIVER_START_S)
+        if started is None:
+            raise BrowserLostError("chromedriver did not start")
+        address = f"http://127.0.0.1:{started[1]}"
+        self._config = ClientConfig(
+            remote_server_addr=address,
+            timeout=int(COMMAND_S),
+            proxy=Proxy({"proxyType": "direct"}),
+            init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
+        )
+        self._driver = Remote(
+            command_executor=ChromiumRemoteConnection(
+                address, vendor_prefix="goog", browser_name="chrome", client_config=self._config
+            ),
+            options=_options(settings, home),
+        )
+        self._driver.set_page_load_timeout(PAGE_LOAD_S)
+        self._driver.set_script_timeout(SCRIPT_S)
+        self._base_window = self._driver.current_window_handle
+        self._devtools = DevTools(
+            self._driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def open_page(self) -> Iterator[BrowserPage]:
+        """A page of a fresh context: no cookie, storage or cache of another one.
+
+        Raises:
+            BrowserLostError: the browser is gone.
+        """
+        with browser_errors():
+            context = self._devtools.call("Target.createBrowserContext")["browserContextId"]
+            self._devtools.call(
+                "Browser.setDownloadBehavior", behavior="deny", browserContextId=context
+            )
+            target = self._devtools.call(
+                "Target.createTarget", url="about:blank", browserContextId=context
+            )["targetId"]
+            self._driver.switch_to.window(target)
+        try:
+            yield BrowserPage(self._driver)
+        finally:
+            with suppress(BrowserLostError), browser_errors():
+                self._devtools.call("Target.disposeBrowserContext", browserContextId=context)
+                self._driver.switch_to.window(self._base_window)
+
+    @property
+    def pid(self) -> int:
+        """The driver's process, and the id of the group of all its processes."""
+        return self._group.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the driver runs. Chromium itself is known to be gone by the next call only."""
+        return self._group.is_alive
+
+    def memory_bytes(self) -> int:
+        """Memory of the driver and all of Chromium's processes."""
+        return self._group.memory_bytes()
+
+    def kill(self) -> None:
+        """End it at once, from any thread: a call that blocks raises ``BrowserLostError``.
+
+        ``close`` is still needed.
+        """
+        self._group.kill()
+
+    def close(self) -> None:
+        """Quit within five seconds, else kill; returns when no process and no profile is left."""
+        if self._group.is_alive:
+            self._config.timeout = int(QUIT_S)
+            with suppress(BrowserLostError), browser_errors():
+                self._devtools.close()
+                self._driver.execute(Command.QUIT)
+        _remove(self._group, self._home)
+
+
+def _options(settings: Settings, home: Path) -> ChromeOptions:
+    options = ChromeOptions()
+    options.binary_location = shutil.which(settings.chromium) or settings.chromium
+    options.page_load_strategy = "eager"
+    options.unhandled_prompt_behavior = "dismiss"
+    flags = [*FLAGS, f"--user-data-dir={home / 'profile'}"]
+    if not settings.browser_sandbox:
+        flags.append("--no-sandbox")
+    shared = Path(SHARED_MEMORY)
+    if not shared.is_dir() or shutil.disk_usage(shared).total < SMALL_SHM_BYTES:
+        flags.append("--disable-dev-shm-usage")
+    for flag in flags:
+        options.add_argument(flag)
+    return options
+
+
+def _remove(group: ProcessGroup, home: Path) -> None:
+    group.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _remove_left_homes() -> None:
+    """Remove the profiles of processes that were killed; their browsers ended with them."""
+    for home in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
+        owner = home.name.removeprefix(HOME_PREFIX).split("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(home, ignore_errors=True)

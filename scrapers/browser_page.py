@@ -1,0 +1,157 @@
+"""One tab of Chromium as the scrapers' ``Page``, and what the driver's errors mean."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
+from selenium.webdriver import Remote
+from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
+
+from scrapers.devtools import DevToolsError
+from streams.errors import BrowserLostError, TargetRefusedError
+
+PAGE_LOAD_S = 30.0
+SCRIPT_S = 15.0
+WAIT_STEP_S = 10.0
+"""Longest wait in one script; below ``SCRIPT_S``, which then means a page that hangs."""
+
+_NAVIGATED = ("document unloaded", "aborted by navigation", "frame was detached")
+"""A script was cut off by a new document: ask again."""
+
+_WAIT = """
+const done = arguments[arguments.length - 1];
+const end = performance.now() + arguments[1];
+const probe = function() { %s };
+const given = arguments[0];
+let timer, observer, isQueued = false, isOver = false;
+const finish = (value) => {
+  isOver = true; clearInterval(timer); observer.disconnect(); done(value);
+};
+const look = () => {
+  isQueued = false;
+  if (isOver) return;
+  try {
+    const value = probe.apply(null, given);
+    if (value) finish({ value });
+    else if (performance.now() >= end) finish({ value: null });
+  } catch (error) { finish({ error: String(error) }); }
+};
+observer = new MutationObserver(() => {
+  if (!isQueued) { isQueued = true; setTimeout(look, 0); }
+});
+const all = { subtree: true, childList: true, attributes: true, characterData: true };
+observer.observe(document, all);
+timer = setInterval(look, 40);
+look();
+"""
+"""Looks at each change of the page, and each 40 ms for what changes without one."""
+
+
+@contextmanager
+def browser_errors() -> Iterator[None]:
+    """Turn what the driver raises into our errors, here and nowhere else.
+
+    A script of ours that fails means a page that is not as we know it. Anything else (tab
+    crashed, invalid session, no such window, connection refused, a script that hangs, ...)
+    leaves a browser whose state nobody knows: lost.
+    """
+    try:
+        yield
+    except JavascriptException as error:
+        raise _script_failed(error.msg or "") from error
+    except (WebDriverException, DevToolsError, WebSocketException) as error:
+        raise BrowserLostError(f"the browser was lost: {_first_line(error)}") from error
+    except (HTTPError, HTTPException, OSError) as error:
+        raise BrowserLostError(f"the browser does not answer: {type(error).__name__}") from error
+
+
+class BrowserPage:
+    """The ``Page`` of ``scrapers.contract`` on a tab of Chromium."""
+
+    def __init__(self, driver: Remote) -> None:
+        self._driver = driver
+
+    @property
+    def url(self) -> str:
+        """The address after redirects."""
+        with browser_errors():
+            return self._driver.current_url
+
+    def open(self, url: str) -> None:
+        """Load ``url``; returns when its document is there."""
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise TargetRefusedError("not_a_place", "only http and https addresses are opened")
+        with browser_errors():
+            try:
+                self._driver.get(url)
+                shown = str(self._driver.execute_script("return document.URL"))
+            except TimeoutException:
+                raise TargetRefusedError(
+                    "not_rendered",
+                    f"the page did not load within {PAGE_LOAD_S:.0f} s",
+                    may_retry=True,
+                ) from None
+            except WebDriverException as error:
+                reason = re.search(r"net::ERR_\w+", error.msg or "")
+                if reason is None:
+                    raise
+                raise _not_loaded(reason[0]) from None
+        if shown.startswith("chrome-error:"):  # the driver keeps silent about some errors
+            raise _not_loaded("the browser shows an error page")
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Run JavaScript with ``arguments``; returns its JSON value."""
+        with browser_errors():
+            return self._driver.execute_script(script, *args)
+
+    def wait_for(self, script: str, *args: Any, timeout_s: float) -> Any:
+        """Evaluate ``script`` at each change of the page until its value is true."""
+        end = time.monotonic() + timeout_s
+        while True:
+            left_s = max(0.0, end - time.monotonic())
+            answer = self._look(script, args, min(left_s, WAIT_STEP_S))
+            if "error" in answer:
+                raise _script_failed(answer["error"])
+            if answer["value"] or time.monotonic() >= end:
+                return answer["value"] or None
+
+    def html(self) -> str:
+        """The document as it stands."""
+        with browser_errors():
+            return self._driver.page_source
+
+    def _look(self, script: str, args: tuple[Any, ...], timeout_s: float) -> dict[str, Any]:
+        with browser_errors():
+            try:
+                answer = self._driver.execute_async_script(
+                    _WAIT % script, list(args), timeout_s * 1_000
+                )
+            except WebDriverException as error:
+                if any(text in (error.msg or "") for text in _NAVIGATED):
+                    return {"value": None}
+                raise
+        return answer or {"value": None}
+
+
+def _not_loaded(reason: str) -> TargetRefusedError:
+    return TargetRefusedError("not_rendered", f"the page did not load: {reason}", may_retry=True)
+
+
+def _script_failed(message: str) -> TargetRefusedError:
+    reason = message.splitlines()[0] if message else "unknown"
+    return TargetRefusedError(
+        "not_rendered", f"a script failed in the page: {reason}", may_retry=True
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = (getattr(error, "msg", None) or str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,122 @@
+"""What a scraper is, what it is given, and what it reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Item = Mapping[str, Any]
+"""One scraped thing: the fields of the scraper's item schema, without the envelope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What to scrape."""
+
+    url: str
+    known_ids: frozenset[str] = frozenset()
+    """Items that an earlier attempt has emitted: they count, and are not emitted again."""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The target said what it is, so that progress has a denominator."""
+
+    title: str
+    items_total: int | None
+    """Items that the source announces; None when it does not."""
+    facts: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    """More of the target, such as ``rating`` and ``stars_5`` .. ``stars_1``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Items that were not reported before."""
+
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where the scrape stands. Any report shows that it lives."""
+
+    stage: str
+    """``opening``, ``scrolling``, ``extracting``, ..."""
+    items_seen: int
+    """Distinct items of this target so far, known ones included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The last report of a scrape that came to its end."""
+
+    outcome: str
+    """``completed``, ``no_reviews``, ``partial``, ``truncated_by_source``, ..."""
+    message: str = ""
+    """For a person: what happened and what can be done; empty when all went well."""
+
+
+Report = Described | Found | Progress | Finished
+
+
+class Page(Protocol):
+    """One browser tab. Calls block; each ends within the browser's time-outs.
+
+    Every call raises ``streams.errors.BrowserLostError`` when the browser is gone.
+    """
+
+    @property
+    def url(self) -> str:
+        """The address after redirects."""
+
+    def open(self, url: str) -> None:
+        """Load ``url``; returns when its document is there (not its images).
+
+        Raises:
+            TargetRefusedError: outcome ``not_rendered``, when it does not load in time.
+        """
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Run JavaScript with ``arguments``; returns its JSON value."""
+
+    def wait_for(self, script: str, *args: Any, timeout_s: float) -> Any:
+        """Evaluate ``script`` in the page until its value is true; returns the value.
+
+        Returns None after ``timeout_s``: a fact that did not come is an answer, not an error.
+        """
+
+    def html(self) -> str:
+        """The document as it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedPage:
+    """What a saved page holds."""
+
+    outcome: str
+    place: Mapping[str, Any]
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scraper:
+    """One site: which URLs, which items, how."""
+
+    name: str
+    """Also the job's ``kind``."""
+    accepts: re.Pattern[str]
+    """URLs on the site's own hosts, matched from the start."""
+    accepts_path: re.Pattern[str]
+    """Paths accepted on hosts that a setting adds (the demo site, tests)."""
+    examples: Sequence[str]
+    """URLs that it accepts, for messages and tests."""
+    item_schema: str
+    """File name in ``schemas/items`` without its ending."""
+    item_id: str
+    """The field that tells items apart within a job."""
+    scrape: Callable[[Page, Target], Iterator[Report]]
+    parse: Callable[[str, str], ParsedPage]
+    """``parse(html, url)``: read a saved page. Pure."""

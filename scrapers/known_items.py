@@ -1,0 +1,51 @@
+"""The items that earlier attempts of a job have put into the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from streams.adapters.kafka_reader import KafkaReader
+from streams.adapters.records import Records
+from streams.domain.tasks import ScrapeTask
+from streams.errors import UnreadableRecordError
+from streams.topics import SCRAPED_ITEMS
+
+log = logging.getLogger(__name__)
+
+
+class KnownItems:
+    """Reads them from the log itself, so that no item is emitted twice."""
+
+    def __init__(self, reader: KafkaReader, records: Records) -> None:
+        self._reader = reader
+        self._records = records
+        self._reading = asyncio.Lock()
+
+    async def read(self, task: ScrapeTask, item_id: str) -> frozenset[str]:
+        """Ids of the items of ``task``'s job; none for its first attempt.
+
+        Raises:
+            LogUnavailableError: the broker does not answer; read again.
+        """
+        if task.items is None:
+            return frozenset()
+        place = (SCRAPED_ITEMS, task.items.partition)
+        known: set[str] = set()
+        async with self._reading:
+            # Up to now, not to the span's end: what came after the last report counts as well.
+            end = (await self._reader.ends(SCRAPED_ITEMS))[task.items.partition]
+            position = task.items.first
+            self._reader.assign({place: position})
+            while position < end:
+                raws = await self._reader.read(timeout_s=1.0)
+                await self._records.learn(raws)
+                for raw in raws:
+                    if raw.key != task.job_id.encode():
+                        continue
+                    try:
+                        known.add(str(self._records.read_item(raw).fields[item_id]))
+                    except UnreadableRecordError as error:
+                        log.warning("item is unreadable", extra={"reason": str(error)})
+                position = await self._reader.position(place)
+        return frozenset(known)

@@ -1,0 +1,85 @@
+"""Which scrapers there are, and which one takes a URL."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+from types import MappingProxyType
+from urllib.parse import SplitResult, urlsplit
+
+import scrapers.sites
+from scrapers.contract import Scraper
+
+LONGEST_URL = 4_096
+_STRANGE = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\ufeff]")
+"""Blanks, control characters, backslashes: browsers read such URLs otherwise than we do."""
+
+
+@cache
+def all_scrapers() -> Mapping[str, Scraper]:
+    """Every module of ``scrapers.sites`` that has a ``scraper``, by the scraper's name."""
+    found: dict[str, Scraper] = {}
+    for module in pkgutil.iter_modules(scrapers.sites.__path__, "scrapers.sites."):
+        scraper = getattr(importlib.import_module(module.name), "scraper", None)
+        if isinstance(scraper, Scraper):
+            found[scraper.name] = scraper
+    return MappingProxyType(found)
+
+
+def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
+    """The scraper that takes ``url``; None when none does.
+
+    ``more_hosts`` are ``host:port`` of ``settings.maps_hosts``, where its paths count alone.
+    """
+    parts = _parts(url)
+    if parts is None:
+        return None
+    is_own = parts.netloc.lower() in {host.lower() for host in more_hosts}
+    address = parts.path + (f"?{parts.query}" if parts.query else "")
+    canonical = f"{parts.scheme}://{parts.hostname}{address}"
+    for scraper in all_scrapers().values():
+        if is_own:
+            if scraper.accepts_path.match(address):
+                return scraper
+        elif _has_usual_port(parts) and scraper.accepts.match(canonical):
+            return scraper
+    return None
+
+
+def accepted_examples() -> str:
+    """URLs that are accepted, as one text for messages."""
+    return ", ".join(url for scraper in all_scrapers().values() for url in scraper.examples)
+
+
+def catalogue() -> list[dict[str, str | list[str]]]:
+    """Every scraper as plain data, for those who must not import scrapers."""
+    return [
+        {
+            "name": scraper.name,
+            "item_schema": scraper.item_schema,
+            "item_id": scraper.item_id,
+            "examples": list(scraper.examples),
+        }
+        for scraper in all_scrapers().values()
+    ]
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The URL's parts; None when browsers and we might read it differently."""
+    if len(url) > LONGEST_URL or _STRANGE.search(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is not None  # raises for a port that is no number
+    except ValueError:
+        return None
+    is_plain = "@" not in parts.netloc and parts.netloc.isascii()
+    has_host = bool(parts.hostname) and (has_port or not parts.netloc.endswith(":"))
+    return parts if parts.scheme in {"http", "https"} and is_plain and has_host else None
+
+
+def _has_usual_port(parts: SplitResult) -> bool:
+    return parts.port in {None, 443 if parts.scheme == "https" else 80}

@@ -1,0 +1,233 @@
+"""Client of our HTTP API: requests, and a job's live stream that survives a lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from scrapestream import __version__
+from scrapestream.cli.exits import CliError, ExitCode
+
+TIMEOUT_S = 30.0
+SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing mean a dead connection
+RECONNECTS = 12  # with the pauses below about a minute and a half: a restart of the server
+LONGEST_PAUSE_S = 10.0
+PAGE = 100
+"""Jobs and events asked for at once."""
+FINAL = frozenset({"completed", "failed", "cancelled"})
+
+Body = dict[str, Any]
+Notify = Callable[[str], None]
+
+_EXIT_CODES = {
+    400: ExitCode.USAGE,
+    401: ExitCode.NOT_ALLOWED,
+    403: ExitCode.NOT_ALLOWED,
+    404: ExitCode.NOT_FOUND,
+    413: ExitCode.USAGE,
+    415: ExitCode.USAGE,
+    422: ExitCode.USAGE,
+    502: ExitCode.UNREACHABLE,
+    503: ExitCode.UNREACHABLE,
+    504: ExitCode.UNREACHABLE,
+}
+
+
+class UnreachableError(CliError):
+    """Nobody answers at the API's address."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"no answer from {address} ({reason}); is the stack running? scrapestream status",
+            ExitCode.UNREACHABLE,
+        )
+
+
+class RefusedError(CliError):
+    """The API answered no; its text is the problem's title and detail."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message, _EXIT_CODES.get(status, ExitCode.FAILED))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a job's stream."""
+
+    id: str
+    """Place in the log, ``partition-offset``."""
+    fields: Mapping[str, Any]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after it: the job has ended."""
+        return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
+
+
+class ApiClient:
+    """Calls the API. Every method raises `UnreachableError` or `RefusedError`."""
+
+    def __init__(self, http: httpx2.AsyncClient, *, pause_s: float = 0.5) -> None:
+        self._http = http
+        self._address = str(http.base_url).rstrip("/")
+        self._pause_s = pause_s
+
+    async def submit(self, request: Mapping[str, Any]) -> Body:
+        """Ask for a scrape: ``job_id``, ``status``, ``estimated_time``."""
+        return await self._call("POST", "/scrape", json=request)
+
+    async def read_job(self, job_id: str) -> Body:
+        """The job as it stands."""
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}")
+
+    async def cancel(self, job_id: str) -> Body:
+        """Ask for the job's end; the job as it stands then."""
+        return await self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+
+    async def read_reviews(self, job_id: str) -> Body:
+        """All reviews of the job so far, with ``complete``."""
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
+
+    async def find_jobs(self, status: str | None, limit: int) -> list[Body]:
+        """Up to ``limit`` jobs, newest first."""
+        params = {"status": status} if status else {}
+        found: list[Body] = []
+        async with aclosing(self._pages("/jobs", "jobs", params, min(limit, PAGE))) as pages:
+            async for job in pages:
+                found.append(job)
+                if len(found) == limit:
+                    break
+        return found
+
+    def read_events(self, job_id: str) -> AsyncGenerator[Body]:
+        """The job's history, oldest first."""
+        return self._pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
+
+    async def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
+        """The job's messages from its beginning to its end, each once.
+
+        A connection that breaks is made again, and goes on after the last message; ``notify``
+        gets a sentence each time.
+
+        Raises:
+            UnreachableError: nobody answers, also after many tries.
+        """
+        last_id = ""
+        failures = 0
+        while True:
+            reason = "the server ended it"
+            try:
+                async with self._stream(job_id, last_id) as stream:
+                    if stream is None:  # the job has ended, and there is nothing to add
+                        return
+                    if failures:
+                        notify(f"connected again, going on after event {last_id}")
+                    async for event in stream:
+                        failures = 0
+                        last_id = event.id or last_id
+                        if not event.data:
+                            continue
+                        message = Message(last_id, _object(event.data))
+                        yield message
+                        if message.is_last:
+                            return
+            except httpx2.TransportError as error:
+                reason = _reason(error)
+                if not last_id and not failures:
+                    raise UnreachableError(self._address, reason) from None
+            except RefusedError as error:
+                # A server that starts again may refuse for a moment; the first refusal counts.
+                if not last_id or error.exit_code is not ExitCode.UNREACHABLE:
+                    raise
+                reason = str(error)
+            failures += 1
+            if failures > RECONNECTS:
+                raise UnreachableError(self._address, reason)
+            pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2 ** (failures - 1))
+            notify(f"connection lost ({reason}); trying again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+
+    @asynccontextmanager
+    async def _stream(self, job_id: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
+        headers = {"accept": "text/event-stream"}
+        if last_id:
+            headers["last-event-id"] = last_id
+        path = f"/jobs/{quote(job_id, safe='')}/stream"
+        timeout = httpx2.Timeout(TIMEOUT_S, read=SILENCE_S)
+        async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
+            if response.status_code == httpx2.codes.NO_CONTENT:
+                yield None
+                return
+            if response.is_error:
+                await response.aread()
+                raise _refusal(response)
+            yield httpx2.EventSource(response)
+
+    async def _pages(
+        self, path: str, name: str, params: Mapping[str, str], limit: int
+    ) -> AsyncGenerator[Body]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = await self._call("GET", path, params={**params, "limit": limit, **cursor})
+            for entry in page[name]:
+                yield entry
+            if not page.get("next"):
+                return
+            cursor = {"cursor": str(page["next"])}
+
+    async def _call(self, method: str, path: str, **options: Any) -> Body:
+        try:
+            response = await self._http.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise UnreachableError(self._address, _reason(error)) from None
+        if response.is_error:
+            raise _refusal(response)
+        return _object(response.text) if response.content else {}
+
+
+@asynccontextmanager
+async def open_client(address: str, *, pause_s: float = 0.5) -> AsyncIterator[ApiClient]:
+    """A client of the API at ``address``; ``pause_s`` is the first pause after a loss."""
+    is_local = urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+    async with httpx2.AsyncClient(
+        base_url=address,
+        timeout=TIMEOUT_S,
+        trust_env=not is_local,  # a proxy for the world knows nothing of this machine
+        headers={"user-agent": f"scrapestream/{__version__}"},
+    ) as http:
+        yield ApiClient(http, pause_s=pause_s)
+
+
+def _reason(error: httpx2.TransportError) -> str:
+    return str(error) or type(error).__name__
+
+
+def _object(text: str) -> Body:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise CliError("the answer is no JSON object; is this address a Scrapestream API?")
+    return value
+
+
+def _refusal(response: httpx2.Response) -> RefusedError:
+    try:
+        problem = response.json()
+        parts = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
+        code = f" [{problem['code']}]" if problem.get("code") else ""
+        text = ": ".join(dict.fromkeys(parts)) + code
+    except (ValueError, AttributeError, TypeError):
+        text = ""
+    return RefusedError(
+        response.status_code, text or f"{response.status_code} {response.reason_phrase}"
+    )

@@ -1,0 +1,1 @@
+"""The roles as processes, one file each: what each is made of."""

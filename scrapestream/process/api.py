@@ -1,0 +1,74 @@
+"""The HTTP API: submit, read, watch, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from api.app import ApiParts, build_app
+from api.live_view import LiveView
+from api.server import open_socket, serve
+from schemas.catalog import item_schema
+from scrapers.contract import Scraper
+from scrapers.registry import all_scrapers, find_scraper
+from scrapestream.wiring import API_ACK_S, open_log
+from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_store import ClickHouseStore
+from streams.adapters.kafka_admin import open_admin
+from streams.adapters.kafka_reader import open_reader
+from streams.catalogue import Catalogue, Kind
+from streams.sealing import Sealer
+from streams.settings import Settings
+from streams.topics import WORKERS_GROUP
+from streams.webhook_guard import check_webhook_url
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    sealer = Sealer(settings.secret_key)
+    listening = open_socket(settings)
+    settings = replace(settings, api_port=listening.getsockname()[1])
+    async with (
+        open_log(settings, "api", ack_timeout_s=API_ACK_S) as log,
+        open_reader(settings, "api-tail") as tail,
+        open_reader(settings, "api-ends") as ends,
+        open_admin(settings, "api") as admin,
+        open_clickhouse(settings) as clickhouse,
+    ):
+        store = ClickHouseStore(clickhouse)
+        catalogue = catalogue_of(settings)
+        live = LiveView(
+            reader=tail,
+            ends_reader=ends,
+            store=store,
+            records=log.records,
+            kinds=[kind.name for kind in catalogue.kinds],
+        )
+        parts = ApiParts(
+            settings=settings,
+            event_log=log.event_log,
+            store=store,
+            live=live,
+            catalogue=catalogue,
+            sealer=sealer,
+            checks={"kafka": admin.ping, "clickhouse": store.ping},
+            live_workers=partial(admin.members, WORKERS_GROUP),
+            check_webhook=partial(check_webhook_url, settings=settings),
+            disk_path=Path(),
+        )
+        await serve(build_app(parts), settings, listening=listening)
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The scrapers as the API knows them."""
+    return Catalogue(kinds=[_kind(scraper, settings) for scraper in all_scrapers().values()])
+
+
+def _kind(scraper: Scraper, settings: Settings) -> Kind:
+    return Kind(
+        name=scraper.name,
+        accepts=lambda url: find_scraper(url, settings.maps_hosts) is scraper,
+        examples=scraper.examples,
+        item_schema=item_schema(scraper.item_schema).name,
+    )

@@ -1,0 +1,50 @@
+"""The orchestrator: decides what happens next to each job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scrapestream.wiring import Readiness, open_broker_view, open_log
+from streams.adapters.kafka_reader import open_reader
+from streams.agents.faust_app import AgentApp, run_app
+from streams.agents.insist import insisting
+from streams.agents.orchestrator import Orchestrator
+from streams.agents.past import Past
+from streams.role_server import role_server
+from streams.settings import Settings
+from streams.topics import JOB_EVENTS
+
+PAST_WAIT_MS = 20  # reading the past changes its partitions often
+
+
+async def run(settings: Settings) -> None:
+    """Run until cancelled."""
+    readiness = Readiness()
+    async with (
+        open_log(settings, "orchestrator") as parts,
+        open_reader(
+            settings, "orchestrator-past", marks="orchestrator-open", wait_ms=PAST_WAIT_MS
+        ) as past_reader,
+        open_broker_view(settings, "orchestrator") as broker,
+        role_server(settings.metrics_port, readiness.is_ready, readiness.registry),
+    ):
+        orchestrator = Orchestrator(
+            settings,
+            parts.event_log,
+            broker,
+            Past(past_reader, JOB_EVENTS, parts.records.learn),
+            parts.records.read_event,
+        )
+
+        async def sweep(assigned: Mapping[str, frozenset[int]]) -> None:
+            await orchestrator.sweep(assigned[JOB_EVENTS])
+
+        app = AgentApp(
+            name="orchestrator",
+            handlers={JOB_EVENTS: insisting(parts.records.learn, orchestrator.react)},
+            sweep=sweep,
+        )
+        try:
+            await run_app(settings, app, readiness.event)
+        finally:
+            await orchestrator.close()

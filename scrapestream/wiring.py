@@ -1,0 +1,98 @@
+"""Where parts meet: each role gets what it needs, made from the settings alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from schemas.codec import open_codec
+from schemas.errors import RegistryError, UnknownSchemaError
+from schemas.registry import HttpRegistry
+from streams.adapters.event_log import RecordEventLog
+from streams.adapters.kafka_admin import KafkaAdmin, open_admin
+from streams.adapters.kafka_reader import KafkaReader, open_reader
+from streams.adapters.kafka_writer import open_writer
+from streams.adapters.records import Records
+from streams.errors import InvalidSettingError, RegistryUnavailableError
+from streams.ports import EventLog, TopicPartition
+from streams.settings import Settings
+from streams.topics import topic_schemas
+
+API_ACK_S = 5.0  # a client waits for it; the others may wait longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogParts:
+    """Reading and writing the log."""
+
+    records: Records
+    event_log: EventLog
+
+
+@asynccontextmanager
+async def open_log(
+    settings: Settings, role: str, *, ack_timeout_s: float = 20.0
+) -> AsyncIterator[LogParts]:
+    """Connect to broker and registry.
+
+    Raises:
+        LogUnavailableError: the broker does not answer.
+        RegistryUnavailableError: the registry does not answer.
+        InvalidSettingError: our schemas are not registered there.
+    """
+    async with HttpRegistry(settings.registry_url) as registry:
+        try:
+            codec = await open_codec(registry, topic_schemas())
+        except UnknownSchemaError as error:
+            raise InvalidSettingError(f"{error}: run `scrapestream topics` first") from error
+        except RegistryError as error:
+            raise RegistryUnavailableError(str(error)) from error
+        records = Records(codec, f"/scrapestream/{role}")
+        async with open_writer(settings, role, timeout_s=ack_timeout_s) as writer:
+            yield LogParts(records=records, event_log=RecordEventLog(writer, records))
+
+
+class BrokerView:
+    """Ends of topics and offsets of groups, for an orchestrator's sweep."""
+
+    def __init__(self, reader: KafkaReader, admin: KafkaAdmin) -> None:
+        self._reader = reader
+        self._admin = admin
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        """The offset after the newest record of each partition."""
+        return await self._reader.ends(topic)
+
+    async def committed(self, group: str) -> Mapping[TopicPartition, int]:
+        """The offsets that ``group`` has committed."""
+        return await self._admin.committed(group)
+
+
+@asynccontextmanager
+async def open_broker_view(settings: Settings, role: str) -> AsyncIterator[BrokerView]:
+    """Connections of their own, so that a slow answer delays nothing else."""
+    async with open_reader(settings, f"{role}-ends") as reader, open_admin(settings, role) as admin:
+        yield BrokerView(reader, admin)
+
+
+class Readiness:
+    """What a role tells its supervisor, and its metrics."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.registry = CollectorRegistry()
+
+    def is_ready(self) -> bool:
+        """Whether the role does its work."""
+        return self.event.is_set()
+
+
+def worker_name(settings: Settings) -> str:
+    """The worker's id: set, or unique to this process."""
+    return settings.worker_id or f"{socket.gethostname()}-{os.getpid()}"

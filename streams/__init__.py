@@ -1,0 +1,1 @@
+"""The event-sourced heart: domain, ports, adapters, agents and projections."""

@@ -1,0 +1,109 @@
+"""The connection to ClickHouse, table set-up and inserts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import clickhouse_connect
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from streams.errors import InvalidSettingError, StoreUnavailableError
+from streams.projections.catalogue import all_projections
+from streams.projections.projection import Projection, Row
+from streams.settings import Settings
+
+AWAY = (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError)
+
+
+class ClickHouse:
+    """Statements and inserts. ``open_clickhouse`` makes one.
+
+    Each method raises StoreUnavailableError when the server does not answer or refuses.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def rows(
+        self, statement: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """The rows of a query; ``{name:Type}`` in it stands for a parameter."""
+        try:
+            answer = await self._client.query(
+                statement, parameters=dict(parameters or {}), tz_mode="aware"
+            )
+        except AWAY as error:
+            raise _away(error) from error
+        return answer.result_rows
+
+    async def run(self, statement: str) -> None:
+        """A statement without an answer."""
+        try:
+            await self._client.command(statement)
+        except AWAY as error:
+            raise _away(error) from error
+
+    async def insert(self, projection: Projection, rows: Sequence[Row], token: str) -> None:
+        """Store ``rows`` as one block; the same ``token`` again stores nothing."""
+        try:
+            await self._client.insert(
+                projection.table,
+                rows,
+                column_names=[name for name, _ in projection.columns],
+                column_type_names=[type_ for _, type_ in projection.columns],
+                settings={"insert_deduplication_token": token},
+            )
+        except AWAY as error:
+            raise _away(error) from error
+
+    async def create_tables(self) -> None:
+        """Create what is missing; safe to repeat."""
+        for projection in all_projections():
+            for statement in projection.ddl():
+                await self.run(statement)
+
+
+@asynccontextmanager
+async def open_clickhouse(settings: Settings) -> AsyncIterator[ClickHouse]:
+    """A client of ``clickhouse_url``.
+
+    Raises:
+        StoreUnavailableError: it does not answer.
+        InvalidSettingError: the URL is none.
+    """
+    url = urlsplit(settings.clickhouse_url)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise InvalidSettingError(
+            "SCRAPESTREAM_CLICKHOUSE_URL must be http(s)://host:port/database"
+        )
+    try:
+        client = await clickhouse_connect.get_async_client(
+            interface=url.scheme,
+            host=url.hostname,
+            port=url.port or (8443 if url.scheme == "https" else 8123),
+            username=unquote(url.username) if url.username else None,
+            password=unquote(url.password or ""),
+            database=url.path.strip("/") or "default",
+            compress="lz4",
+            connect_timeout=5,
+            send_receive_timeout=60,
+            query_retries=1,
+            autogenerate_session_id=False,  # docs/hazards.md, H16: a session serves one at a time
+        )
+    except AWAY as error:
+        raise _away(error) from error
+    try:
+        yield ClickHouse(client)
+    finally:
+        await client.close()
+
+
+def _away(error: BaseException) -> StoreUnavailableError:
+    # The first line says what; the rest may hold data or addresses.
+    text = str(error).partition("\n")[0][:300]
+    return StoreUnavailableError(f"ClickHouse: {type(error).__name__}: {text}")

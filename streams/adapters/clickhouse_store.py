@@ -1,0 +1,151 @@
+"""The read side: ``streams.ports.JobStore`` on ClickHouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.records import JOB_EVENT_TYPES
+from streams.domain.events import Recorded
+from streams.domain.ids import JobId
+from streams.domain.job import OPEN_STATUSES, Job
+from streams.ports import ItemPage, JobQuery
+from streams.projections import items, job_events, jobs, webhook_events
+from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+
+JOBS = jobs.projection.table
+EVENTS = job_events.projection.table
+ITEMS = items.projection.table
+TABLES = {
+    JOB_EVENTS: EVENTS,
+    SCRAPED_ITEMS: ITEMS,
+    WEBHOOK_EVENTS: webhook_events.projection.table,
+}
+"""The table that holds every record of a topic."""
+
+# Names of tables and columns are ours; every value goes as a parameter.
+# ruff: noqa: S608
+
+
+class ClickHouseStore:
+    """Reads with FINAL where rows replace each other."""
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+
+    async def find_job(self, job_id: JobId) -> Job | None:
+        rows = await self._clickhouse.rows(
+            f"SELECT argMax(state, offset) FROM {JOBS} WHERE job_id = {{job:String}} "
+            "HAVING count() > 0",
+            {"job": job_id},
+        )
+        return jobs.job_in(rows[0][0]) if rows else None
+
+    async def find_many(self, job_ids: Sequence[JobId]) -> Mapping[JobId, Job]:
+        """The stored jobs among ``job_ids``."""
+        rows = await self._clickhouse.rows(
+            f"SELECT job_id, argMax(state, offset) FROM {JOBS} "
+            "WHERE job_id IN {jobs:Array(String)} GROUP BY job_id",
+            {"jobs": list(job_ids)},
+        )
+        return {job_id: jobs.job_in(state) for job_id, state in rows}
+
+    async def find_jobs(self, query: JobQuery) -> Sequence[Job]:
+        where = ["tenant = {tenant:String}"]
+        parameters: dict[str, Any] = {"tenant": query.tenant, "limit": query.limit}
+        if query.statuses:
+            where.append("status IN {statuses:Array(String)}")
+            parameters["statuses"] = sorted(query.statuses)
+        if query.before is not None:
+            where.append(
+                "(created_at, job_id) < "
+                "(fromUnixTimestamp64Micro({before:Int64}, 'UTC'), {before_id:String})"
+            )
+            parameters["before"] = _microseconds(query.before[0])
+            parameters["before_id"] = query.before[1]
+        rows = await self._clickhouse.rows(
+            f"SELECT state FROM {JOBS} FINAL WHERE {' AND '.join(where)} "
+            "ORDER BY created_at DESC, job_id DESC LIMIT {limit:UInt32}",
+            parameters,
+        )
+        return [jobs.job_in(state) for (state,) in rows]
+
+    async def open_jobs(self) -> Sequence[Job]:
+        rows = await self._clickhouse.rows(
+            f"SELECT state FROM {JOBS} FINAL WHERE status IN {{statuses:Array(String)}}",
+            {"statuses": sorted(OPEN_STATUSES)},
+        )
+        return [jobs.job_in(state) for (state,) in rows]
+
+    async def recent_durations_s(self, kind: str, most: int = 50) -> Sequence[float]:
+        rows = await self._clickhouse.rows(
+            "SELECT dateDiff('microsecond', started_at, completed_at) / 1e6 "
+            f"FROM {JOBS} FINAL "
+            "WHERE kind = {kind:String} AND status = 'completed' AND started_at IS NOT NULL "
+            "ORDER BY completed_at DESC LIMIT {most:UInt32}",
+            {"kind": kind, "most": most},
+        )
+        return [float(seconds) for (seconds,) in rows]
+
+    async def stored_ends(self, topic: str) -> Mapping[int, int]:
+        rows = await self._clickhouse.rows(
+            f"SELECT partition, max(offset) + 1 FROM {TABLES[topic]} GROUP BY partition"
+        )
+        return {int(partition): int(end) for partition, end in rows}
+
+    async def read_events(
+        self, job_id: JobId, *, after: int = -1, before: int | None = None
+    ) -> Sequence[Recorded]:
+        rows = await self._clickhouse.rows(
+            "SELECT job_id, partition, offset, event_id, type, tenant, occurred_at, traceparent, "
+            f"payload FROM {EVENTS} FINAL "
+            "WHERE job_id = {job:String} AND offset > {after:Int64} AND offset < {before:Int64} "
+            "ORDER BY offset",
+            {"job": job_id, "after": after, "before": 2**62 if before is None else before},
+        )
+        return [_recorded(row) for row in rows]
+
+    async def read_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> ItemPage:
+        position, event_id = (-1, "") if after is None else after
+        rows = await self._clickhouse.rows(
+            f"SELECT position, event_id, fields FROM {ITEMS} FINAL "
+            "WHERE job_id = {job:String} "
+            "AND (position, event_id) > ({position:Int64}, {event:String}) "
+            "ORDER BY position, event_id LIMIT {limit:UInt32}",
+            {"job": job_id, "position": position, "event": event_id, "limit": limit},
+        )
+        last = (int(rows[-1][0]), str(rows[-1][1])) if len(rows) == limit else None
+        return ItemPage(items=[msgspec.json.decode(row[2]) for row in rows], next_after=last)
+
+    async def has_items(self, job_id: JobId, end: int) -> bool:
+        rows = await self._clickhouse.rows(
+            f"SELECT max(offset) FROM {ITEMS} WHERE job_id = {{job:String}}", {"job": job_id}
+        )
+        return bool(rows) and int(rows[0][0]) >= end - 1
+
+    async def ping(self) -> None:
+        await self._clickhouse.rows("SELECT 1")
+
+
+def _recorded(row: Sequence[Any]) -> Recorded:
+    job_id, partition, offset, event_id, name, tenant, occurred_at, traceparent, payload = row
+    return Recorded(
+        job_id=JobId(job_id),
+        tenant=tenant,
+        event_id=event_id,
+        occurred_at=occurred_at,
+        partition=int(partition),
+        offset=int(offset),
+        event=msgspec.json.decode(payload, type=JOB_EVENT_TYPES[name]),
+        traceparent=traceparent or None,
+    )
+
+
+def _microseconds(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000 + at.microsecond

@@ -1,0 +1,234 @@
+"""Reads Kafka in batches: assigned partitions, or a consumer group with our own commits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+)
+
+from streams.errors import LogUnavailableError
+from streams.ports import RawRecord, TopicPartition
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OnAssigned = Callable[[frozenset[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+"""Given the new partitions, says from which offsets to read those that are not committed."""
+
+
+class KafkaReader:
+    """``streams.ports.RecordReader`` on a broker, with a group's extras."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def read(
+        self, *, timeout_s: float, most: int = 5_000, topics: Iterable[str] = ()
+    ) -> list[RawRecord]:
+        """The next records; see the port. ``topics`` narrows it to some of those assigned."""
+        partitions = self._assigned_of(topics) if topics else []
+        if topics and not partitions:
+            return []
+        try:
+            batches = await self._consumer.getmany(
+                *partitions, timeout_ms=int(timeout_s * 1000), max_records=most
+            )
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return [_raw(record) for records in batches.values() for record in records]
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        try:
+            partitions = await self._partitions(topic)
+            found = await self._consumer.end_offsets(partitions)
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return {partition.partition: int(offset) for partition, offset in found.items()}
+
+    async def starts(self, topic: str) -> Mapping[int, int]:
+        """The offset of the oldest kept record of each partition."""
+        try:
+            found = await self._consumer.beginning_offsets(await self._partitions(topic))
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return {partition.partition: int(offset) for partition, offset in found.items()}
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions, and no others, from these offsets."""
+        self._consumer.assign([KafkaPartition(*partition) for partition in positions])
+        for partition, offset in positions.items():
+            self._consumer.seek(KafkaPartition(*partition), offset)
+
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that it reads now."""
+        return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        """The group's committed offset; None when it has none."""
+        try:
+            offset = await self._consumer.committed(KafkaPartition(*partition))
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return None if offset is None else int(offset)
+
+    async def position(self, partition: TopicPartition) -> int:
+        """The offset of the next record that ``read`` gives."""
+        return int(await self._consumer.position(KafkaPartition(*partition)))
+
+    def pause(self, topics: Iterable[str]) -> None:
+        """Fetch nothing from ``topics`` until ``resume``."""
+        self._consumer.pause(*self._assigned_of(topics))
+
+    def resume(self, topics: Iterable[str]) -> None:
+        """Fetch again."""
+        self._consumer.resume(*self._assigned_of(topics))
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Read ``partition`` from ``offset`` on; what was fetched is dropped."""
+        self._consumer.seek(KafkaPartition(*partition), offset)
+
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
+        """Say that everything before these offsets is done. False: the partitions have moved."""
+        offsets = {KafkaPartition(*part): offset for part, offset in positions.items()}
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            return False
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka did not commit: {error!r}") from error
+        return True
+
+    async def _partitions(self, topic: str) -> list[KafkaPartition]:
+        known = self._consumer.partitions_for_topic(topic)
+        if not known:
+            # Not in the metadata of an assignment without it: ask for it.
+            await self._consumer._client.force_metadata_update()  # noqa: SLF001 - no public way
+            known = self._consumer.partitions_for_topic(topic)
+        if not known:
+            raise LogUnavailableError(f"there is no topic {topic}: run `scrapestream topics`")
+        return [KafkaPartition(topic, number) for number in sorted(known)]
+
+    def _assigned_of(self, topics: Iterable[str]) -> list[KafkaPartition]:
+        wanted = set(topics)
+        return [part for part in self._consumer.assignment() if part.topic in wanted]
+
+
+@asynccontextmanager
+async def open_reader(
+    settings: Settings, client_id: str, *, marks: str | None = None, wait_ms: int = 500
+) -> AsyncIterator[KafkaReader]:
+    """A reader that is no member of a group; ``assign`` tells it what to read.
+
+    ``marks`` names a group without members under which it may keep offsets. ``wait_ms``: how long
+    the broker may hold a fetch that finds nothing; a new ``assign`` waits for it.
+
+    Raises:
+        LogUnavailableError: no broker answers.
+    """
+    options = {**_options(settings, client_id), "fetch_max_wait_ms": wait_ms}
+    consumer = AIOKafkaConsumer(**options, group_id=marks)
+    async with _started(consumer):
+        yield KafkaReader(consumer)
+
+
+@asynccontextmanager
+async def open_group_reader(
+    settings: Settings,
+    topics: Sequence[str],
+    *,
+    group: str,
+    client_id: str,
+    on_assigned: OnAssigned | None = None,
+    on_revoked: Callable[[frozenset[TopicPartition]], Awaitable[None]] | None = None,
+    session_s: float = 10.0,
+    instance_id: str = "",
+) -> AsyncIterator[KafkaReader]:
+    """A member of ``group``: partitions come and go, commits are the caller's.
+
+    After ``session_s`` without a heartbeat its partitions go to another member. A process that
+    starts again under the same ``instance_id`` gets them back at once.
+
+    Raises:
+        LogUnavailableError: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        **_options(settings, client_id),
+        group_id=group,
+        group_instance_id=instance_id or None,
+        session_timeout_ms=int(session_s * 1000),
+        heartbeat_interval_ms=int(session_s * 1000 / 5),
+        max_poll_interval_ms=600_000,
+    )
+    listener = _Listener(consumer, on_assigned, on_revoked)
+    async with _started(consumer):
+        consumer.subscribe(list(topics), listener=listener)
+        yield KafkaReader(consumer)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        on_assigned: OnAssigned | None,
+        on_revoked: Callable[[frozenset[TopicPartition]], Awaitable[None]] | None,
+    ) -> None:
+        self._consumer = consumer
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+
+    async def on_partitions_revoked(self, revoked: Iterable[KafkaPartition]) -> None:
+        if self._on_revoked is not None:
+            await self._on_revoked(frozenset((part.topic, part.partition) for part in revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[KafkaPartition]) -> None:
+        if self._on_assigned is None:
+            return
+        partitions = frozenset((part.topic, part.partition) for part in assigned)
+        for partition, offset in (await self._on_assigned(partitions)).items():
+            self._consumer.seek(KafkaPartition(*partition), offset)
+
+
+def _options(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": settings.brokers(),
+        "client_id": client_id,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_wait_ms": 500,
+        "max_partition_fetch_bytes": 4 * 1024 * 1024,
+        "request_timeout_ms": 20_000,
+        "retry_backoff_ms": 100,
+        "metadata_max_age_ms": 60_000,
+    }
+
+
+@asynccontextmanager
+async def _started(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+    try:
+        await consumer.start()
+        yield
+    except KafkaConnectionError as error:
+        raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+    finally:
+        await consumer.stop()
+
+
+def _raw(record: Any) -> RawRecord:
+    return RawRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )

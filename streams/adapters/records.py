@@ -1,0 +1,219 @@
+"""Between our types and Kafka records: Avro value, CloudEvents headers (binary mode)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from schemas.catalog import all_schemas, schemas_in
+from schemas.codec import Codec
+from schemas.errors import UnreadableValueError
+from streams.domain.events import AUTHORS, JobEvent, NewEvent, Recorded
+from streams.domain.ids import event_id
+from streams.domain.items import NewItem, RecordedItem
+from streams.domain.tasks import ScrapeTask, StopAttempt
+from streams.domain.webhook import (
+    DeliveryAttempted,
+    DeliveryEvent,
+    DeliveryExhausted,
+    DeliveryScheduled,
+    RecordedDelivery,
+)
+from streams.errors import UnreadableRecordError
+from streams.ports import NewRecord, RawRecord
+from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, TASKS, WEBHOOK_EVENTS, WORKER_CONTROL
+
+ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
+T = TypeVar("T")
+
+JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AUTHORS}
+DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
+    cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
+}
+ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
+
+
+class Records:
+    """Turns our types into records and back.
+
+    The ``read_...`` methods raise UnreadableRecordError for what can never be read. Call
+    ``learn`` with the raw records first: it fetches schemas that were registered since.
+    """
+
+    def __init__(self, codec: Codec, source: str) -> None:
+        self._codec = codec
+        self._source = source.encode()
+        """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
+
+    async def learn(self, raws: Iterable[RawRecord]) -> None:
+        """Fetch schemas not seen before.
+
+        Raises:
+            RegistryError: the registry is away; call again.
+        """
+        await self._codec.learn(raw.value for raw in raws)
+
+    def event(self, new: NewEvent) -> NewRecord:
+        """The record of a job event."""
+        return self._record(
+            JOB_EVENTS, type(new.event).__name__, new.job_id, new, _fields(new.event)
+        )
+
+    def item(self, new: NewItem) -> NewRecord:
+        """The record of an item. Raises ValueError when it does not fit its schema."""
+        return self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
+
+    def task(self, task: ScrapeTask) -> NewRecord:
+        """The record of a task for workers."""
+        fields = _fields(task)
+        del fields["traceparent"]
+        envelope = _Envelope(
+            event_id=event_id(task.job_id, "ScrapeTask", task.attempt),
+            job_id=task.job_id,
+            tenant=task.tenant,
+            traceparent=task.traceparent,
+        )
+        return self._record(TASKS[task.priority], "ScrapeTask", task.job_id, envelope, fields)
+
+    def stop(self, stop: StopAttempt) -> NewRecord:
+        """The record of an order to a worker."""
+        ordinal = f"{stop.worker}:{stop.reason}"
+        envelope = _Envelope(
+            event_id=event_id(stop.job_id, "StopAttempt", stop.attempt, ordinal),
+            job_id=stop.job_id,
+        )
+        return self._record(WORKER_CONTROL, "StopAttempt", stop.worker, envelope, _fields(stop))
+
+    def delivery(self, new: RecordedDelivery) -> NewRecord:
+        """The record of a webhook delivery's event."""
+        fields = {"delivery_id": new.delivery_id, **_fields(new.event)}
+        return self._record(WEBHOOK_EVENTS, type(new.event).__name__, new.delivery_id, new, fields)
+
+    def read_event(self, raw: RawRecord) -> Recorded:
+        """A job event."""
+        name, record = self._decoded(raw, JOB_EVENT_TYPES)
+        return Recorded(
+            **_envelope_in(record),
+            partition=raw.partition,
+            offset=raw.offset,
+            event=_built(record, JOB_EVENT_TYPES[name]),
+            traceparent=_traceparent_of(raw),
+        )
+
+    def read_item(self, raw: RawRecord) -> RecordedItem:
+        """An item."""
+        name, record = self._decoded(raw, ITEM_TYPES)
+        return RecordedItem(
+            **_envelope_in(record),
+            partition=raw.partition,
+            offset=raw.offset,
+            schema=name,
+            fields={field: value for field, value in record.items() if field not in ENVELOPE},
+        )
+
+    def read_task(self, raw: RawRecord) -> ScrapeTask:
+        """A task."""
+        _, record = self._decoded(raw, {"ScrapeTask": ScrapeTask})
+        return _built({**record, "traceparent": _traceparent_of(raw)}, ScrapeTask)
+
+    def read_stop(self, raw: RawRecord) -> StopAttempt:
+        """An order to a worker."""
+        _, record = self._decoded(raw, {"StopAttempt": StopAttempt})
+        return _built(record, StopAttempt)
+
+    def read_delivery(self, raw: RawRecord) -> RecordedDelivery:
+        """A webhook delivery's event."""
+        name, record = self._decoded(raw, DELIVERY_TYPES)
+        return RecordedDelivery(
+            **_envelope_in(record),
+            delivery_id=record["delivery_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=_built(record, DELIVERY_TYPES[name]),
+            traceparent=_traceparent_of(raw),
+        )
+
+    def _record(
+        self,
+        topic: str,
+        name: str,
+        key: str,
+        envelope: NewEvent | NewItem | RecordedDelivery | _Envelope,
+        fields: Mapping[str, Any],
+    ) -> NewRecord:
+        record = {
+            "event_id": envelope.event_id,
+            "job_id": envelope.job_id,
+            "tenant": envelope.tenant,
+            "occurred_at": envelope.occurred_at,
+            **fields,
+        }
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", envelope.event_id.encode()),
+            ("ce_type", all_schemas()[name].full_name.encode()),
+            ("ce_source", self._source),
+            ("ce_time", envelope.occurred_at.isoformat().encode()),
+            ("ce_subject", envelope.job_id.encode()),
+            ("content-type", b"application/avro"),
+        ]
+        if envelope.traceparent:
+            headers.append(("traceparent", envelope.traceparent.encode()))
+        return NewRecord(
+            topic=topic,
+            key=key.encode(),
+            value=self._codec.encode(topic, name, record),
+            headers=headers,
+        )
+
+    def _decoded(self, raw: RawRecord, types: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        try:
+            decoded = self._codec.decode(raw.value)
+        except UnreadableValueError as error:
+            raise UnreadableRecordError(str(error)) from error
+        if decoded.name not in types:
+            raise UnreadableRecordError(f"{decoded.name} does not belong into {raw.topic}")
+        return decoded.name, decoded.record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    """The envelope of records that are orders, not events."""
+
+    event_id: str
+    job_id: str
+    tenant: str = "public"
+    traceparent: str | None = None
+
+    @property
+    def occurred_at(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, nested ones as dicts, times left as they are."""
+    fields = msgspec.to_builtins(value, builtin_types=(datetime,))
+    assert isinstance(fields, dict)  # noqa: S101 - a dataclass becomes a dict
+    return {name: fields[name] for name in fields if name not in ENVELOPE}
+
+
+def _envelope_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in ENVELOPE}
+
+
+def _built(record: Mapping[str, Any], cls: type[T]) -> T:
+    try:
+        return msgspec.convert(record, cls)
+    except msgspec.ValidationError as error:
+        raise UnreadableRecordError(f"{cls.__name__}: {error}") from error
+
+
+def _traceparent_of(raw: RawRecord) -> str | None:
+    for name, value in raw.headers:
+        if name == "traceparent":
+            return value.decode("ascii", "replace")
+    return None

@@ -1,0 +1,55 @@
+"""The open jobs of one partition of ``job-events``, as an orchestrator knows them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from streams.domain.events import Recorded
+from streams.domain.fold import evolve
+from streams.domain.ids import JobId
+from streams.domain.job import Job
+
+REMEMBER_S = 600.0  # ended jobs: a request that was appended twice must not start them again
+
+
+@dataclass(slots=True)
+class OpenJobs:
+    """The fold of one partition of ``job-events``."""
+
+    folded_to: int = 0
+    """Offset after the last event folded in."""
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    """Open jobs."""
+    begun: dict[JobId, int] = field(default_factory=dict)
+    """Offset of each open job's request, oldest first."""
+    ended: OrderedDict[JobId, float] = field(default_factory=OrderedDict)
+    heard: dict[JobId, float] = field(default_factory=dict)
+    """When an open job was last heard of, on this process's own clock, seconds."""
+    emitted: dict[JobId, tuple[str, float]] = field(default_factory=dict)
+    """The newest output for a job, and when."""
+
+    def apply(self, recorded: Recorded, now_s: float) -> Job | None:
+        """Fold one event in. The job, also when it ended; None when there is none open."""
+        job_id = recorded.job_id
+        self.folded_to = recorded.offset + 1
+        if job_id in self.ended:
+            return None
+        job = evolve(self.jobs.get(job_id), recorded)
+        if job is None:
+            return None
+        self.heard[job_id] = now_s
+        if job.is_open:
+            self.begun.setdefault(job_id, recorded.offset)
+            self.jobs[job_id] = job
+        else:
+            for known in (self.jobs, self.begun, self.heard, self.emitted):
+                known.pop(job_id, None)
+            self.ended[job_id] = now_s
+            while self.ended and now_s - next(iter(self.ended.values())) > REMEMBER_S:
+                self.ended.popitem(last=False)
+        return job
+
+    def low_water(self) -> int:
+        """Nothing before this offset matters any more."""
+        return next(iter(self.begun.values()), self.folded_to)

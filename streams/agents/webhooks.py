@@ -1,0 +1,133 @@
+"""Tells customers how their jobs ended: owes a webhook for each ending, follows what becomes of it.
+
+Independent of Faust: each agent is a coroutine over any async iterable. What is owed is kept
+and tried by ``streams.agents.deliveries``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterable
+from datetime import UTC
+
+from streams.agents.deliveries import Deliveries
+from streams.domain.events import (
+    Ending,
+    Recorded,
+    ScrapeCancelled,
+    ScrapeCompleted,
+    ScrapeFailed,
+)
+from streams.domain.ids import event_id
+from streams.domain.webhook import (
+    EVENT_TYPES,
+    DeliveryScheduled,
+    RecordedDelivery,
+    delivery_id_of,
+)
+from streams.errors import UnavailableError
+from streams.ports import EventLog
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
+LONGEST_MESSAGE = 2_000  # keeps a body well under the 20 kB that Standard Webhooks advises
+
+
+def public_url_of(settings: Settings) -> str:
+    """How clients reach the API, without a slash at the end."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host = EVERYWHERE.get(settings.api_host, settings.api_host)
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{settings.api_port}"
+
+
+def owed(recorded: Recorded, public_url: str) -> RecordedDelivery | None:
+    """The delivery that a job event makes owed; None unless it ends a job with a webhook."""
+    ending = recorded.event
+    if not isinstance(ending, ScrapeCompleted | ScrapeFailed | ScrapeCancelled):
+        return None
+    if ending.webhook is None:
+        return None
+    return RecordedDelivery(
+        delivery_id=delivery_id_of(recorded.job_id),
+        job_id=recorded.job_id,
+        tenant=recorded.tenant,
+        event_id=event_id(recorded.job_id, DeliveryScheduled.__name__),
+        occurred_at=recorded.occurred_at,
+        event=DeliveryScheduled(
+            type=EVENT_TYPES[type(ending)],
+            url=ending.webhook.url,
+            secret=ending.webhook.secret,
+            body=_body_of(recorded, ending, public_url),
+            items=ending.items,
+        ),
+        traceparent=recorded.traceparent,
+    )
+
+
+async def schedule_delivery(recorded: Recorded, event_log: EventLog, public_url: str) -> None:
+    """Append a ``DeliveryScheduled`` if ``recorded`` ends a job with a webhook.
+
+    Returns only once it is stored: Faust counts an event as done when its agent fails.
+    """
+    new = owed(recorded, public_url)
+    while new is not None:
+        try:
+            await event_log.append_delivery(new)
+        except UnavailableError as error:
+            log.warning("webhook not scheduled yet", extra={"job_id": new.job_id})
+            await asyncio.sleep(error.retry_after_s)
+        else:
+            return
+
+
+async def schedule_deliveries(
+    stream: AsyncIterable[Recorded], event_log: EventLog, public_url: str
+) -> None:
+    """Schedule a delivery for each job of ``job-events`` that ends with a webhook."""
+    async for recorded in stream:
+        await schedule_delivery(recorded, event_log, public_url)
+
+
+async def follow_deliveries(
+    stream: AsyncIterable[RecordedDelivery], deliveries: Deliveries
+) -> None:
+    """Fold each record of ``webhook-events``; what it makes due is started."""
+    async for recorded in stream:
+        deliveries.fold(recorded)
+
+
+def _body_of(recorded: Recorded, ending: Ending, public_url: str) -> str:
+    kind = EVENT_TYPES[type(ending)]
+    ended_at = recorded.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    outcome, error = _end_of(ending)
+    has_reviews = ending.items_count > 0 or isinstance(ending, ScrapeCompleted)
+    facts = {
+        "job_id": recorded.job_id,
+        "status": kind.removeprefix("job."),
+        "outcome": outcome,
+        "error_message": error and error[:LONGEST_MESSAGE],
+        "url": ending.url,
+        "reviews_count": ending.items_count,
+        "reviews_url": f"{public_url}/jobs/{recorded.job_id}/reviews" if has_reviews else None,
+        "completed_at": ended_at,
+    }
+    # `type`, `timestamp` and `data` are Standard Webhooks'; the flat facts are our own contract.
+    body = {"event": kind, "type": kind, "timestamp": ended_at, **facts, "data": facts}
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _end_of(ending: Ending) -> tuple[str, str | None]:
+    """Outcome and error message, as ``GET /jobs/{id}`` gives them."""
+    match ending:
+        case ScrapeCompleted(outcome=outcome, message=message):
+            return outcome, (message or None) if outcome == "partial" else None
+        case ScrapeFailed(reason=reason, message=message):
+            return reason, message or reason
+        case ScrapeCancelled():
+            return "cancelled", None

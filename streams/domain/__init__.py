@@ -1,0 +1,1 @@
+"""Pure rules: events, the fold, decisions. Imports the standard library only."""

@@ -1,0 +1,149 @@
+"""Decisions: which events record a command, and which should exist for a state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from streams.domain.events import (
+    AttemptLost,
+    AttemptScheduled,
+    CancelRequested,
+    Decision,
+    JobEvent,
+    ScrapeCancelled,
+    ScrapeCompleted,
+    ScrapeFailed,
+)
+from streams.domain.job import AttemptState, Job
+from streams.domain.retry import RetryPolicy, retry_delay_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelScrape:
+    """A client wants the job to end now."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareLost:
+    """The worker that holds ``attempt`` was silent for its lease."""
+
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Time has passed, or an event came: write what should exist and does not."""
+
+    now: datetime
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    cancel_grace_s: float = 10.0
+
+
+Command = CancelScrape | DeclareLost | Advance
+
+
+def decide(command: Command, job: Job | None) -> tuple[JobEvent, ...]:
+    """Events that record ``command``; none when it changes nothing.
+
+    Idempotent: the same command decided again after its events gives ``()``, because Kafka
+    delivers at least once.
+    """
+    if job is None or not job.is_open:
+        return ()
+    match command:
+        case CancelScrape(reason=reason):
+            return () if job.cancel_requested_at else (CancelRequested(reason=reason),)
+        case DeclareLost(attempt=attempt, worker=worker):
+            holds = (job.attempt_state, job.attempt, job.worker)
+            if holds != (AttemptState.RUNNING, attempt, worker):
+                return ()
+            return (AttemptLost(attempt=attempt, worker=worker),)
+        case Advance():
+            return _advanced(command, job)
+
+
+def _advanced(command: Advance, job: Job) -> tuple[Decision, ...]:
+    if job.cancel_requested_at is not None:
+        waited = command.now - job.cancel_requested_at
+        stopping = job.attempt_state is AttemptState.RUNNING
+        if stopping and waited < timedelta(seconds=command.cancel_grace_s):
+            return ()
+        return (_cancelled(job),)
+    match job.attempt_state:
+        case AttemptState.NONE:
+            return (AttemptScheduled(attempt=1, due_at=job.created_at),)
+        case AttemptState.SCHEDULED:
+            return ()
+        case AttemptState.RUNNING:
+            return _overdue(command, job)
+        case AttemptState.SUCCEEDED:
+            return (_completed(job, job.outcome or "completed", job.message),)
+        case AttemptState.STOPPED:
+            return (AttemptScheduled(attempt=job.attempt + 1, due_at=job.attempt_changed_at),)
+        case AttemptState.LOST:
+            # Not the site's fault: another worker may go on at once.
+            return _next_attempt(job, delay_s=0.0)
+        case AttemptState.FAILED:
+            pause_s = retry_delay_s(command.retry, job.job_id, max(1, job.attempts_spent))
+            return _next_attempt(job, delay_s=max(pause_s, job.retry_after_s or 0.0))
+
+
+def _next_attempt(job: Job, delay_s: float) -> tuple[Decision, ...]:
+    if job.may_retry and job.attempts_spent < job.max_attempts:
+        due_at = job.attempt_changed_at + timedelta(seconds=delay_s)
+        return (AttemptScheduled(attempt=job.attempt + 1, due_at=due_at),)
+    if job.items_count > 0:
+        # What was found is worth having; the outcome says that it is not all.
+        return (_completed(job, "partial", job.message),)
+    return (
+        ScrapeFailed(
+            kind=job.kind,
+            url=job.url,
+            requested_at=job.created_at,
+            attempt=job.attempt,
+            items_count=0,
+            items=job.items,
+            webhook=job.webhook,
+            reason=job.reason or "internal",
+            message=job.message,
+        ),
+    )
+
+
+def _overdue(command: Advance, job: Job) -> tuple[Decision, ...]:
+    # The worker ends an attempt at its time; this is for a worker whose own clock hangs.
+    longest = timedelta(seconds=job.attempt_timeout_s + 2 * job.lease_s)
+    if command.now - job.attempt_changed_at < longest:
+        return ()
+    return (AttemptLost(attempt=job.attempt, worker=job.worker or "", reason="job.timeout"),)
+
+
+def _completed(job: Job, outcome: str, message: str) -> ScrapeCompleted:
+    return ScrapeCompleted(
+        kind=job.kind,
+        url=job.url,
+        requested_at=job.created_at,
+        attempt=job.attempt,
+        items_count=job.items_count,
+        items=job.items,
+        webhook=job.webhook,
+        outcome=outcome,
+        message=message,
+    )
+
+
+def _cancelled(job: Job) -> ScrapeCancelled:
+    return ScrapeCancelled(
+        kind=job.kind,
+        url=job.url,
+        requested_at=job.created_at,
+        attempt=job.attempt,
+        items_count=job.items_count,
+        items=job.items,
+        webhook=job.webhook,
+        reason=job.cancel_reason,
+    )

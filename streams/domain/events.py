@@ -1,0 +1,274 @@
+"""Job events: what happened to a scrape. Names and fields are storage: add, never change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from streams.domain.ids import JobId, event_id
+
+Fact = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where the customer wants to be told."""
+
+    url: str
+    secret: str | None = None
+    """Encrypted; readable only with the settings' ``secret_key``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsSpan:
+    """Where a job's items lie in ``scraped-items``."""
+
+    partition: int
+    first: int
+    """Offset of the first item."""
+    end: int
+    """Offset after the last item."""
+
+    def joined(self, other: ItemsSpan | None) -> ItemsSpan:
+        """The span that covers both."""
+        if other is None:
+            return self
+        return ItemsSpan(
+            partition=self.partition,
+            first=min(self.first, other.first),
+            end=max(self.end, other.end),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeRequested:
+    """A client wants a URL scraped."""
+
+    kind: str
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    webhook: Webhook | None = None
+    priority: str = "normal"
+    max_attempts: int = 3
+    attempt_timeout_s: float = 3600.0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """A client does not want the job any more."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptScheduled:
+    """A worker should take the job from ``due_at`` on."""
+
+    attempt: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A worker has claimed the attempt; the first claim in the log wins."""
+
+    attempt: int
+    worker: str
+    lease_s: float
+    """Silence after which the attempt counts as lost, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetDescribed:
+    """The page said what it is and how many items it announces."""
+
+    attempt: int
+    worker: str
+    title: str
+    items_total: int | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReported:
+    """The attempt lives and stands here; renews its lease."""
+
+    attempt: int
+    worker: str
+    stage: str
+    items_seen: int
+    items: ItemsSpan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSucceeded:
+    """The scrape came to its end; all its items are in the log."""
+
+    attempt: int
+    worker: str
+    outcome: str
+    items_count: int
+    items: ItemsSpan | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """The worker gave up. The items it had emitted stay valid."""
+
+    attempt: int
+    worker: str
+    reason: str
+    message: str
+    may_retry: bool
+    items_count: int = 0
+    items: ItemsSpan | None = None
+    retry_after_s: float | None = None
+    """Earliest next try that the site asks for, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStopped:
+    """The worker stopped because it was told to, or because it shuts down."""
+
+    attempt: int
+    worker: str
+    reason: str
+    items_count: int = 0
+    items: ItemsSpan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLost:
+    """Nothing was heard of the attempt for its lease, or it ran past its time."""
+
+    attempt: int
+    worker: str
+    reason: str = "worker.lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closing:
+    """What each last event of a job says, so that its readers need no other event."""
+
+    kind: str
+    url: str
+    requested_at: datetime
+    attempt: int
+    items_count: int
+    items: ItemsSpan | None = None
+    webhook: Webhook | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeCompleted(_Closing):
+    """The job ended with a result; ``outcome`` says whether it is whole."""
+
+    outcome: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeFailed(_Closing):
+    """The job ended without a result."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeCancelled(_Closing):
+    """The job ended because a client asked for it."""
+
+    reason: str = ""
+
+
+Request = ScrapeRequested | CancelRequested
+Report = (
+    AttemptStarted
+    | TargetDescribed
+    | ProgressReported
+    | AttemptSucceeded
+    | AttemptFailed
+    | AttemptStopped
+)
+Ending = ScrapeCompleted | ScrapeFailed | ScrapeCancelled
+Decision = AttemptScheduled | AttemptLost | Ending
+JobEvent = Request | Report | Decision
+
+
+class Author(StrEnum):
+    """Who may append an event."""
+
+    API = "api"
+    WORKER = "worker"
+    ORCHESTRATOR = "orchestrator"
+
+
+AUTHORS: Mapping[type[JobEvent], Author] = {
+    ScrapeRequested: Author.API,
+    CancelRequested: Author.API,
+    AttemptStarted: Author.WORKER,
+    TargetDescribed: Author.WORKER,
+    ProgressReported: Author.WORKER,
+    AttemptSucceeded: Author.WORKER,
+    AttemptFailed: Author.WORKER,
+    AttemptStopped: Author.WORKER,
+    AttemptScheduled: Author.ORCHESTRATOR,
+    AttemptLost: Author.ORCHESTRATOR,
+    ScrapeCompleted: Author.ORCHESTRATOR,
+    ScrapeFailed: Author.ORCHESTRATOR,
+    ScrapeCancelled: Author.ORCHESTRATOR,
+}
+"""The single-writer rule as data. A test compares it with what each role appends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event on its way to the log."""
+
+    job_id: JobId
+    tenant: str
+    event_id: str
+    occurred_at: datetime
+    event: JobEvent
+    traceparent: str | None = None
+    """W3C trace context of the job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An event with its place in the log: order within a job is the offset."""
+
+    job_id: JobId
+    tenant: str
+    event_id: str
+    occurred_at: datetime
+    partition: int
+    offset: int
+    event: JobEvent
+    traceparent: str | None = None
+
+
+def new_event(
+    job_id: JobId,
+    tenant: str,
+    event: JobEvent,
+    at: datetime,
+    *,
+    ordinal: str | int = 0,
+    traceparent: str | None = None,
+) -> NewEvent:
+    """Give ``event`` its deterministic id."""
+    attempt = getattr(event, "attempt", 0)
+    return NewEvent(
+        job_id=job_id,
+        tenant=tenant,
+        event_id=event_id(job_id, type(event).__name__, attempt, ordinal),
+        occurred_at=at,
+        event=event,
+        traceparent=traceparent,
+    )

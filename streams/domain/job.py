@@ -1,0 +1,116 @@
+"""The state of a job: what its events say, the same for everybody who reads the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from streams.domain.events import Fact, ItemsSpan, Webhook
+from streams.domain.ids import JobId
+
+
+class Status(StrEnum):
+    """What a client sees. The last three are final."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATUSES = frozenset({Status.QUEUED, Status.PROCESSING, Status.RETRYING})
+
+
+class AttemptState(StrEnum):
+    """How the newest attempt stands."""
+
+    NONE = "none"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything known of a job from its events. Times are UTC."""
+
+    job_id: JobId
+    tenant: str
+    kind: str
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    webhook: Webhook | None = None
+    priority: str = "normal"
+    max_attempts: int = 3
+    attempt_timeout_s: float = 3600.0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    status: Status = Status.QUEUED
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    attempt: int = 0
+    """The newest attempt heard of."""
+    attempts_spent: int = 0
+    """Attempts that failed or were lost; a stopped one costs nothing."""
+    attempt_state: AttemptState = AttemptState.NONE
+    attempt_changed_at: datetime
+    """When ``attempt_state`` was reached."""
+    due_at: datetime | None = None
+    """When the scheduled attempt may start."""
+    worker: str | None = None
+    lease_s: float = 15.0
+    may_retry: bool = True
+    retry_after_s: float | None = None
+    cancel_requested_at: datetime | None = None
+    cancel_reason: str = ""
+
+    stage: str = "queued"
+    title: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    items_total: int | None = None
+    items_count: int = 0
+    items: ItemsSpan | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    """Error code of the newest failure; cleared by success."""
+    message: str = ""
+
+    traceparent: str | None = None
+    partition: int
+    offset: int
+    """Place in the log of the newest event folded in."""
+    events_count: int = 1
+    """Events folded in; counts from 1 without gaps."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can still happen to it."""
+        return self.status in OPEN_STATUSES
+
+    @property
+    def progress(self) -> int:
+        """Percent, 0..100; 100 only when completed. 0 while the total is unknown."""
+        if self.status is Status.COMPLETED:
+            return 100
+        if not self.items_total:
+            return 0
+        return min(99, self.items_count * 100 // self.items_total)
+
+
+def is_running(job: Job, attempt: int, worker: str) -> bool:
+    """Whether ``worker`` holds the running attempt: only its reports count."""
+    return (
+        job.attempt_state is AttemptState.RUNNING
+        and job.attempt == attempt
+        and job.worker == worker
+    )

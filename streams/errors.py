@@ -1,0 +1,103 @@
+"""Every error that crosses a boundary of ours. ``code`` is part of the HTTP contract."""
+
+from __future__ import annotations
+
+
+class ScrapestreamError(Exception):
+    """Base of all; its text tells the reader what to do and holds no secret."""
+
+    code = "internal"
+
+
+class InvalidSettingError(ScrapestreamError):
+    """A setting is unknown or has no usable value; the process must not start."""
+
+    code = "invalid_setting"
+
+
+class InvalidRequestError(ScrapestreamError):
+    """The request can never work as it stands."""
+
+    code = "invalid_request"
+
+
+class UnknownScraperError(InvalidRequestError):
+    """No scraper accepts this URL."""
+
+    code = "input.url_unsupported"
+
+    def __init__(self, url: str, accepted: str) -> None:
+        super().__init__(f"no scraper accepts {url!r}; accepted are {accepted}")
+        self.url = url
+
+
+class UnknownJobError(ScrapestreamError):
+    """There is no job of this id."""
+
+    code = "unknown_job"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id!r}")
+        self.job_id = job_id
+
+
+class UnavailableError(ScrapestreamError):
+    """A part that we need does not answer; the same call may work later."""
+
+    code = "unavailable"
+
+    retry_after_s: int = 2
+    """Seconds after which another try makes sense."""
+
+
+class LogUnavailableError(UnavailableError):
+    """Kafka did not acknowledge in time; the event may or may not be stored: append it again."""
+
+    code = "log_unavailable"
+
+
+class StoreUnavailableError(UnavailableError):
+    """ClickHouse did not answer, or does not have the rows yet; ask again."""
+
+    code = "storage.unavailable"
+
+
+class RegistryUnavailableError(UnavailableError):
+    """The schema registry did not answer; ask again."""
+
+    code = "registry_unavailable"
+
+
+class UnreadableRecordError(ScrapestreamError):
+    """A record's bytes can never be read; reject it to the dead-letter topic."""
+
+    code = "unreadable_record"
+
+
+class InvalidItemError(ScrapestreamError):
+    """A scraper's item does not fit its schema."""
+
+    code = "invalid_item"
+
+
+class BrowserLostError(ScrapestreamError):
+    """The browser or its driver is gone or hangs; start a new one and go on."""
+
+    code = "scraper.browser_crashed"
+
+
+class TargetRefusedError(ScrapestreamError):
+    """The page cannot be scraped; ``outcome`` says why."""
+
+    def __init__(self, outcome: str, message: str, *, may_retry: bool = False) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        """One of the outcome codes, such as ``not_a_place``."""
+        self.may_retry = may_retry
+        """Whether another try can end differently."""
+
+
+class PartFailedError(ScrapestreamError):
+    """An embedded part did not start; its text names the log file and what to do."""
+
+    code = "part_failed"

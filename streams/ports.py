@@ -1,0 +1,154 @@
+"""What the core needs from the world. Adapters implement it; tests use the twins in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from streams.domain.events import NewEvent, Recorded
+from streams.domain.ids import JobId
+from streams.domain.items import NewItem, Position
+from streams.domain.job import Job, Status
+from streams.domain.tasks import ScrapeTask, StopAttempt
+from streams.domain.webhook import RecordedDelivery
+
+Headers = Sequence[tuple[str, bytes]]
+TopicPartition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """Bytes for a topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRecord:
+    """Bytes from a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class RecordWriter(Protocol):
+    """Appends records to topics."""
+
+    async def send(self, records: Sequence[NewRecord]) -> Sequence[Position]:
+        """Store ``records``; those of one key keep their order. Returns once all are durable.
+
+        Raises:
+            LogUnavailableError: not all were acknowledged in time; send all again.
+        """
+
+
+class RecordReader(Protocol):
+    """Reads assigned partitions, each from where it stands."""
+
+    async def read(self, *, timeout_s: float, most: int = 5_000) -> Sequence[RawRecord]:
+        """The next records, at least one if any comes in time; in order within a partition."""
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        """The offset after the newest record of each partition, asked from the broker.
+
+        Raises:
+            LogUnavailableError: the broker does not answer; ask again.
+        """
+
+
+class EventLog(Protocol):
+    """Everything that we append, typed. Each call returns once its records are durable.
+
+    Each raises LogUnavailableError when the broker did not acknowledge in time; call again,
+    ids are deterministic.
+    """
+
+    async def append(self, events: Sequence[NewEvent]) -> Sequence[Position]:
+        """Append job events; keeps their order within a job."""
+
+    async def append_items(self, items: Sequence[NewItem]) -> Sequence[Position]:
+        """Append scraped items.
+
+        Raises:
+            InvalidItemError: an item does not fit its schema; none was appended.
+        """
+
+    async def enqueue(self, task: ScrapeTask) -> None:
+        """Offer a task to the workers."""
+
+    async def order(self, stop: StopAttempt) -> None:
+        """Tell a worker to stop an attempt."""
+
+    async def append_delivery(self, delivery: RecordedDelivery) -> None:
+        """Append a webhook delivery's event."""
+
+    async def reject(self, raw: RawRecord, reason: str, *, to: str) -> None:
+        """Put a record that cannot be processed into the dead-letter topic ``to``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPage:
+    """Some items of a job, in the order in which they stood on the page."""
+
+    items: Sequence[Mapping[str, Any]]
+    next_after: tuple[int, str] | None
+    """(position, item id) to ask the next page with; None at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs to list, newest first."""
+
+    statuses: frozenset[Status] = frozenset()
+    """Empty: all."""
+    before: tuple[datetime, str] | None = None
+    """(created_at, job_id) of the last job that the reader has."""
+    limit: int = 50
+    tenant: str = "public"
+
+
+class JobStore(Protocol):
+    """The read side: what the materializer has stored. Behind the log by less than a second.
+
+    Each method raises StoreUnavailableError when the store does not answer.
+    """
+
+    async def find_job(self, job_id: JobId) -> Job | None:
+        """The job as stored."""
+
+    async def find_jobs(self, query: JobQuery) -> Sequence[Job]:
+        """Stored jobs, newest first."""
+
+    async def open_jobs(self) -> Sequence[Job]:
+        """Every stored job that has not ended."""
+
+    async def recent_durations_s(self, kind: str, most: int = 50) -> Sequence[float]:
+        """How long the newest completed jobs of ``kind`` took, seconds, newest first."""
+
+    async def stored_ends(self, topic: str) -> Mapping[int, int]:
+        """For each partition of ``topic``, the offset up to which all records are stored."""
+
+    async def read_events(
+        self, job_id: JobId, *, after: int = -1, before: int | None = None
+    ) -> Sequence[Recorded]:
+        """Stored events of a job with ``after < offset < before``, in the order of the log."""
+
+    async def read_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> ItemPage:
+        """A page of a job's items, each once."""
+
+    async def has_items(self, job_id: JobId, end: int) -> bool:
+        """Whether the job's items are stored up to the log's offset ``end``."""
+
+    async def ping(self) -> None:
+        """Return when the store answers."""

@@ -1,0 +1,1 @@
+"""ClickHouse projections, one file each."""

@@ -1,0 +1,18 @@
+"""Every projection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections.projection import Projection
+
+
+def all_projections() -> Sequence[Projection]:
+    """In the order in which their tables are created."""
+    return (
+        job_events.projection,
+        jobs.projection,
+        items.projection,
+        webhook_events.projection,
+    )

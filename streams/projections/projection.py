@@ -1,0 +1,43 @@
+"""What a projection is: a table, and the rows that records become in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Sequence[Any]
+
+DEDUPLICATION_WINDOW = 10_000  # inserts whose tokens are remembered: hours of retries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """One table of the read side. To change it, raise ``version``: a new table fills beside."""
+
+    name: str
+    version: int
+    columns: Sequence[tuple[str, str]]
+    """(name, ClickHouse type), in the order of a row."""
+    order_by: str
+    newest_by: str
+    """Column whose highest value wins among rows of the same ``order_by``."""
+    row: Callable[[Any], Row]
+    """The row of one record or state. Pure: the same input gives the same row."""
+    doc: str
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return f"{self.name}_v{self.version}"
+
+    def ddl(self) -> Sequence[str]:
+        """Statements that create the table and its view; safe to repeat."""
+        columns = ", ".join(f"`{name}` {type_}" for name, type_ in self.columns)
+        create = (
+            f"CREATE TABLE IF NOT EXISTS {self.table} ({columns}) "
+            f"ENGINE = ReplacingMergeTree({self.newest_by}) ORDER BY {self.order_by} "
+            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}"
+        )
+        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
+        return (create, view)

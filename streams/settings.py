@@ -1,0 +1,131 @@
+"""Settings: read once from the environment at the start of a process, and handed down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import msgspec
+
+from streams.errors import InvalidSettingError
+
+PREFIX = "SCRAPESTREAM_"
+SECRETS = frozenset({"secret_key"})
+"""Fields whose values are never shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its unit. ``docs/settings.md`` is checked against this class."""
+
+    kafka_url: str = "kafka://127.0.0.1:9092"
+    """Brokers, comma separated."""
+    registry_url: str = "http://127.0.0.1:8081"
+    """Schema registry with the Confluent API (for Apicurio: ends in ``/apis/ccompat/v7``)."""
+    clickhouse_url: str = "http://127.0.0.1:8123/default"
+    """A ClickHouse server, or the embedded one of ``scrapestream up``: same protocol."""
+    api_host: str = "127.0.0.1"
+    """Address the API listens on."""
+    api_port: int = 8080
+    """Port the API listens on; 0 takes a free one."""
+    public_url: str = ""
+    """How clients reach the API, for links in answers and webhooks; empty: from host and port."""
+    metrics_port: int = 0
+    """Port on 127.0.0.1 where a role other than the API shows its metrics; 0: none."""
+    secret_key: str = ""
+    """Key that encrypts webhook secrets in the log: 32 bytes in URL-safe base64 (Fernet).
+    The API and the webhook agent need the same one; ``scrapestream up`` makes one."""
+    replication_factor: int = 1
+    """Copies of each topic partition; 3 on a cluster."""
+    event_retention_days: int = 0
+    """Days that events, items and webhook events are kept in Kafka; 0: for ever."""
+
+    instance_id: str = ""
+    """Name of this process in its consumer group: unique, and the same after a restart, so that it
+    gets its partitions back at once. Empty: they come back after the group's session."""
+    worker_id: str = ""
+    """Name of a worker, unique and the same after a restart; empty: host and process id."""
+    worker_slots: int = 2
+    """Browsers a worker drives side by side; each needs about 0.5 GB."""
+    lease_s: float = 15.0
+    """Silence of a worker after which its attempt is lost, seconds."""
+    heartbeat_s: float = 4.0
+    """Longest time between two signs of life of an attempt, seconds; well below ``lease_s``."""
+    no_progress_s: float = 60.0
+    """Time without a report from a scrape after which its browser is ended, seconds."""
+    attempt_timeout_s: float = 3600.0
+    """Longest time of one attempt, seconds."""
+    max_attempts: int = 3
+    """Attempts of one job."""
+    retry_base_s: float = 2.0
+    """First pause between attempts, seconds; doubles each time, with jitter."""
+    cancel_grace_s: float = 10.0
+    """Time a worker has to stop a cancelled attempt; then the job closes without it, seconds."""
+    shutdown_s: float = 10.0
+    """Time a process has to stop, seconds."""
+
+    maps_hosts: tuple[str, ...] = ()
+    """More hosts (``host:port``, comma separated) taken as Google Maps: the demo site, tests."""
+    chromium: str = "chromium"
+    """Browser: a path, or a name on PATH."""
+    chromedriver: str = "chromedriver"
+    """Driver of the browser: a path, or a name on PATH."""
+    browser_sandbox: bool = True
+    """Chromium's own sandbox. Off only where it cannot work (root in a container)."""
+    browser_jobs: int = 50
+    """Jobs after which a browser is replaced."""
+
+    max_body_bytes: int = 1_048_576
+    """Longest request body, bytes."""
+    webhook_timeout_s: float = 10.0
+    """Time a webhook receiver has to answer, seconds."""
+    webhook_tries: int = 3
+    """Deliveries tried before the dead-letter topic."""
+    webhook_retry_base_s: float = 5.0
+    """First pause between deliveries, seconds; doubles each time, with jitter."""
+    webhook_allow: tuple[str, ...] = ()
+    """Networks (CIDR, comma separated) that webhooks may reach although they are not public."""
+    webhook_http: bool = False
+    """Whether webhooks may go over plain ``http``."""
+
+    batch_rows: int = 5_000
+    """Rows after which the materializer inserts."""
+    batch_ms: int = 200
+    """Time after which it inserts what it has, milliseconds."""
+    log_json: bool = True
+    """One JSON object a log line; false: lines for people."""
+
+    def brokers(self) -> list[str]:
+        """``host:port`` of each broker."""
+        return self.kafka_url.removeprefix("kafka://").split(",")
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read ``SCRAPESTREAM_*`` variables.
+
+        Raises:
+            InvalidSettingError: an unknown name or an unusable value; says which.
+        """
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in (os.environ if environment is None else environment).items()
+            if name.startswith(PREFIX)
+        }
+        known = {setting.name: setting for setting in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise InvalidSettingError(
+                    f"there is no setting {PREFIX}{name.upper()}; docs/settings.md lists them"
+                )
+        values: dict[str, object] = {}
+        for name, text in given.items():
+            if str(known[name].type).startswith("tuple"):
+                values[name] = [part.strip() for part in text.split(",") if part.strip()]
+            else:
+                values[name] = text
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            # The message names the field by its path (`$.lease_s`) and never holds the value.
+            raise InvalidSettingError(f"a setting {PREFIX}* cannot be used: {error}") from None

@@ -1,0 +1,108 @@
+"""Every topic, with its settings, in one place: set-up, docs and tests read this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.catalog import Schema, all_schemas, schemas_in
+
+DAY_MS = 86_400_000
+FOR_EVER = -1
+
+PARTITIONS = 24  # for ever: another count would break the order of keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic."""
+
+    name: str
+    key: str
+    """What its records are keyed by."""
+    retention_ms: int
+    """How long records are kept, milliseconds; -1 for ever."""
+    follows_setting: bool = False
+    """Whether ``event_retention_days`` shortens it."""
+    schemas: tuple[Schema, ...] = ()
+    """Records that it holds; none for original bytes."""
+    partitions: int = PARTITIONS
+    doc: str
+
+
+JOB_EVENTS = "job-events"
+SCRAPED_ITEMS = "scraped-items"
+TASKS = {priority: f"scrape-tasks-{priority}" for priority in ("high", "normal", "low")}
+WORKER_CONTROL = "worker-control"
+WEBHOOK_EVENTS = "webhook-events"
+WEBHOOK_DLQ = "webhook-dlq"
+SCRAPE_DLQ = "scrape-dlq"
+
+WORKERS_GROUP = "workers"  # the consumer group that shares the tasks
+
+
+def all_topics() -> tuple[Topic, ...]:
+    """Every topic that ``scrapestream topics`` creates."""
+    return (
+        Topic(
+            name=JOB_EVENTS,
+            key="job_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("job"),
+            doc="What happened to jobs: the source of truth.",
+        ),
+        Topic(
+            name=SCRAPED_ITEMS,
+            key="job_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("items"),
+            doc="One record an item.",
+        ),
+        *(
+            Topic(
+                name=name,
+                key="job_id",
+                retention_ms=7 * DAY_MS,
+                schemas=(all_schemas()["ScrapeTask"],),
+                doc=f"Attempts for workers to take, {priority} priority.",
+            )
+            for priority, name in TASKS.items()
+        ),
+        Topic(
+            name=WORKER_CONTROL,
+            key="worker",
+            retention_ms=DAY_MS // 24,
+            schemas=(all_schemas()["StopAttempt"],),
+            partitions=1,  # each worker reads all of it, and orders are few
+            doc="Orders to workers.",
+        ),
+        Topic(
+            name=WEBHOOK_EVENTS,
+            key="delivery_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("webhook"),
+            doc="What happened to webhook deliveries.",
+        ),
+        Topic(
+            name=WEBHOOK_DLQ,
+            key="the original key",
+            retention_ms=FOR_EVER,
+            partitions=1,
+            doc="Deliveries that no try is left for.",
+        ),
+        Topic(
+            name=SCRAPE_DLQ,
+            key="the original key",
+            retention_ms=FOR_EVER,
+            partitions=1,
+            doc="Records that cannot be read.",
+        ),
+    )
+
+
+def topic_schemas() -> Mapping[str, tuple[Schema, ...]]:
+    """The schemas of each topic that has some."""
+    return {topic.name: topic.schemas for topic in all_topics() if topic.schemas}
