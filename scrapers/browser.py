@@ -41,9 +41,6 @@ FLAGS = (
     "--blink-settings=imagesEnabled=false",
     "--disable-background-networking",
     "--disable-component-update",
-    # Crash handlers leave the process group and outlive a kill; we send no reports anyway.
-    "--disable-crashpad-for-testing",
-    "--disable-features=OptimizationGuideOnDeviceModel,OptimizationGuideModelExecution,Translate",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
@@ -77,7 +74,8 @@ class Browser:
         _remove_left_homes()
         home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
         group = ProcessGroup(
-            [settings.chromedriver, "--port=0"], environment={**os.environ, "TMPDIR": str(home)}
+            [settings.chromedriver, "--port=0"],
+            environment={"TMPDIR": str(home), "BREAKPAD_DUMP_LOCATION": str(home / "crashes")},
         )
         try:
             with browser_errors():

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
 import psutil
 
+MARK = "SCRAPESTREAM_PROCESS_GROUP"
 REAP_S = 5.0
 """Killed processes are gone within milliseconds; a disk that hangs may hold one longer."""
 _WATCHED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -KILL 0) >/dev/null & exec 3<&-; exec "$@"'
@@ -22,13 +24,14 @@ _WATCHED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -KILL 0) >/dev/null & exe
 
 
 class ProcessGroup:
-    """One started program and its children, known by the group's id.
+    """One started program and all that it started, known by a group id and a mark.
 
-    They end with this process, however it ends.
+    They end with this process, however it ends. The mark, a variable of their environment,
+    finds those that have left the group, as Chromium's crash handlers do.
     """
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
-        """Start ``command`` in a new session.
+        """Start ``command`` in a new session, with ``environment`` added to ours.
 
         Raises:
             FileNotFoundError: there is no such program.
@@ -36,9 +39,10 @@ class ProcessGroup:
         program = shutil.which(command[0])
         if program is None:
             raise FileNotFoundError(command[0])
+        self._mark = uuid.uuid4().hex
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHED, "sh", program, *command[1:]],
-            env=dict(environment),
+            env={**os.environ, **environment, MARK: self._mark},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -85,12 +89,14 @@ class ProcessGroup:
         return None
 
     def members(self) -> list[psutil.Process]:
-        """Processes of the group that run."""
+        """Processes of ours that run, also those that left the group."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
-                is_zombie = process.status() == psutil.STATUS_ZOMBIE
-                if os.getpgid(process.pid) == self.pid and not is_zombie:
+                is_ours = (
+                    os.getpgid(process.pid) == self.pid or process.environ().get(MARK) == self._mark
+                )
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -118,10 +124,10 @@ class ProcessGroup:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_S)
         end = time.monotonic() + REAP_S
-        while time.monotonic() < end:
-            members = self.members()
-            if not members:
-                break
+        while (members := self.members()) and time.monotonic() < end:
+            for member in members:
+                with suppress(psutil.Error):
+                    member.kill()
             psutil.wait_procs(members, timeout=0.1)
         if self._process.stdin is not None:
             with suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -29,5 +30,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             browser_sandbox=os.geteuid() != 0,
             batch_ms=50,
         )
-        asyncio.run(set_up(settings))
+        # In a thread: a test's event loop may run in this one already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, set_up(settings)).result()
         yield settings
