@@ -21,7 +21,6 @@ from typing import TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -30,15 +29,14 @@ from starlette.types import Receive, Scope, Send
 os.environ["TZ"] = "UTC"  # before the engine reads it: DateTime without a zone means UTC
 
 from embedded.clickhouse_engine import Answer, Engine, EngineError, Handle
+from embedded.clickhouse_request import taken_apart
 from embedded.clickhouse_statement import BadRequestError, Statement, read_statement
-from embedded.encodings import Decoder, Encoder, UnknownEncodingError, best_encoding, encoder
+from embedded.encodings import Encoder, UnknownEncodingError, best_encoding, encoder
 from streams.errors import PartFailedError
 
 READERS = 12  # queries side by side; more of them wait, so that none starves the others
 WRITERS = 4  # and what they need, such as DESCRIBE: slow queries never hold up an insert
 WORTH_COMPRESSING_BYTES = 4096
-MOST_FIELDS = 10_000
-LONGEST_FIELD = 256 * 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 NOT_FOUND = frozenset({46, 47, 50, 56, 60, 63, 73, 81, 82, 115, 511})
@@ -99,7 +97,7 @@ class Server:
             "X-ClickHouse-Timezone": self._engine.timezone,
         }
         try:
-            parameters, body = await _taken_apart(request)
+            parameters, body = await taken_apart(request)
             if not body and "query" not in dict(parameters):
                 return PlainTextResponse("Ok.\n")
             statement = read_statement(parameters, body)
@@ -222,28 +220,6 @@ class EngineResponse(Response):
             text = self._server.error_text(error)
             foot = f"{len(text.encode())} {self._tag}\r\n__exception__\r\n"
             return f"\r\n__exception__\r\n{self._tag}\r\n{text}{foot}".encode()
-
-
-async def _taken_apart(request: Request) -> tuple[list[tuple[str, str]], bytearray]:
-    """Parameters and plain body. Clients send long parameters as the fields of a form."""
-    parameters = request.query_params.multi_items()
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return parameters, await _plain_body(request)
-    try:
-        async with request.form(max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as form:
-            fields = [(name, text) for name, text in form.multi_items() if isinstance(text, str)]
-    except HTTPException as error:
-        raise BadRequestError(error.detail) from error
-    return parameters + fields, bytearray()
-
-
-async def _plain_body(request: Request) -> bytearray:
-    encoding = request.headers.get("content-encoding", "").lower()
-    decoder = Decoder(encoding) if encoding and encoding != "identity" else None
-    body = bytearray()
-    async for piece in request.stream():
-        body += decoder.decode(piece) if decoder else piece
-    return body
 
 
 def _is_a_program(request: Request) -> bool:

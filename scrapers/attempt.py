@@ -13,7 +13,12 @@ from typing import Protocol
 from scrapers.attempt_log import AttemptLog
 from scrapers.contract import Described, Finished, Found, Page, Progress, Report, Scraper, Target
 from streams.domain.tasks import ScrapeTask
-from streams.errors import BrowserLostError, InvalidItemError, TargetRefusedError
+from streams.errors import (
+    BrowserLostError,
+    InvalidItemError,
+    LogUnavailableError,
+    TargetRefusedError,
+)
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,6 +86,8 @@ class Attempt:
             await self._log.fail(refused.outcome, str(refused), may_retry=refused.may_retry)
         except InvalidItemError as error:
             await self._log.fail(error.code, str(error), may_retry=False)
+        except LogUnavailableError:
+            raise  # nobody waits for our word any more, or nobody can hear it
         except Exception as error:  # a scraper's bug ends its attempt, not the worker
             log.exception("scraper failed", extra={"job_id": self.task.job_id})
             text = f"the scraper failed: {type(error).__name__}"

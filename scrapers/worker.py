@@ -119,18 +119,13 @@ class Worker:
                 await asyncio.sleep(RETRY_S)
 
     async def _claimed(self, raw: RawRecord) -> Attempt | None:
-        """The attempt of a task, claimed in the log; None when the task can never run."""
+        """The attempt of a task, claimed in the log; None when it has ended already."""
         while True:
             try:
                 await self._records.learn([raw])
-                task = self._records.read_task(raw)
-                scraper = self._scrapers.get(task.kind)
-                if scraper is None:
-                    raise UnreadableRecordError(f"this worker has no scraper {task.kind!r}")
-                attempt_log = self._log_of(task, scraper)
-                await attempt_log.claim(self._settings.lease_s)
-                return Attempt(task, scraper, attempt_log, self._settings)
+                return await self._claim(self._records.read_task(raw))
             except UnreadableRecordError as error:
+                # Its job is offered again by the orchestrator, as a task that can be read.
                 log.warning("task is unreadable", extra={"reason": str(error)})
                 try:
                     await self._log.reject(raw, str(error), to=SCRAPE_DLQ)
@@ -139,6 +134,23 @@ class Worker:
                     await asyncio.sleep(RETRY_S)
             except (LogUnavailableError, RegistryError):
                 await asyncio.sleep(RETRY_S)
+
+    async def _claim(self, task: ScrapeTask) -> Attempt | None:
+        scraper = self._scrapers.get(task.kind)
+        attempt_log = AttemptLog(
+            task,
+            self._log,
+            worker=self._name,
+            run=self._run,
+            item_schema=item_schema(scraper.item_schema).name if scraper else "",
+            item_id=scraper.item_id if scraper else "",
+        )
+        await attempt_log.claim(self._settings.lease_s)
+        if scraper is None:
+            text = f"this worker has no scraper {task.kind!r}; is it older than the API?"
+            await attempt_log.fail("scraper.unknown", text, may_retry=True)
+            return None
+        return Attempt(task, scraper, attempt_log, self._settings)
 
     async def _commit(self, tasks: KafkaReader, raw: RawRecord) -> None:
         """From here on the attempt is protected by its lease, not by the task's offset."""
@@ -194,16 +206,6 @@ class Worker:
             except UnreadableRecordError as error:
                 log.warning("order is unreadable", extra={"reason": str(error)})
         return stops
-
-    def _log_of(self, task: ScrapeTask, scraper: Scraper) -> AttemptLog:
-        return AttemptLog(
-            task,
-            self._log,
-            worker=self._name,
-            run=self._run,
-            item_schema=item_schema(scraper.item_schema).name,
-            item_id=scraper.item_id,
-        )
 
 
 async def follow_orders(orders: KafkaReader) -> None:

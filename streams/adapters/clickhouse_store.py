@@ -118,10 +118,12 @@ class ClickHouseStore:
             "WHERE job_id = {job:String} "
             "AND (position, event_id) > ({position:Int64}, {event:String}) "
             "ORDER BY position, event_id LIMIT {limit:UInt32}",
-            {"job": job_id, "position": position, "event": event_id, "limit": limit},
+            # One more than asked for tells whether there is a next page.
+            {"job": job_id, "position": position, "event": event_id, "limit": limit + 1},
         )
-        last = (int(rows[-1][0]), str(rows[-1][1])) if len(rows) == limit else None
-        return ItemPage(items=[msgspec.json.decode(row[2]) for row in rows], next_after=last)
+        page = rows[:limit]
+        last = (int(page[-1][0]), str(page[-1][1])) if len(rows) > limit else None
+        return ItemPage(items=[msgspec.json.decode(row[2]) for row in page], next_after=last)
 
     async def has_items(self, job_id: JobId, end: int) -> bool:
         rows = await self._clickhouse.rows(

@@ -69,7 +69,7 @@ def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_commit_interval=1.0,
-        consumer_group_instance_id=settings.instance_id,
+        consumer_group_instance_id=settings.instance_id or None,
         topic_disable_leader=True,
         topic_allow_declare=False,  # `scrapestream topics` creates them
         topic_partitions=24,
