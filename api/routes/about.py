@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from api.parts import Api
 from api.payloads import json_response
 from api.problems import KINDS
+from api.routes.page import page_file, wants_page
 from api.routes.resource import resource
 
 
@@ -30,6 +31,8 @@ def routes(api: Api) -> list[BaseRoute]:
     }
 
     async def about(request: Request) -> Response:
+        if wants_page(request):
+            return page_file("index.html")
         accepted = {kind.name: list(kind.examples) for kind in api.parts.catalogue.kinds}
         return json_response(
             {
