@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +20,10 @@ from streams.errors import BrowserLostError, TargetRefusedError
 
 PAGE_LOAD_S = 30.0
 SCRIPT_S = 15.0
-WAIT_STEP_S = 10.0
-"""Longest wait in one script; below ``SCRIPT_S``, which then means a page that hangs."""
+WAIT_STEP_S = 3.0
+"""Longest wait in one script."""
+WAIT_SCRIPT_S = WAIT_STEP_S + 3.0
+"""When a waiting script must have answered."""
 
 _NAVIGATED = ("document unloaded", "aborted by navigation", "frame was detached")
 """A script was cut off by a new document: ask again."""
@@ -130,14 +132,23 @@ class BrowserPage:
 
     def _look(self, script: str, args: tuple[Any, ...], timeout_s: float) -> dict[str, Any]:
         with browser_errors():
+            self._driver.set_script_timeout(WAIT_SCRIPT_S)
             try:
                 answer = self._driver.execute_async_script(
                     _WAIT % script, list(args), timeout_s * 1_000
                 )
+            except TimeoutException:
+                # The script went with its document, and the driver did not notice; or the page
+                # hangs, and then this raises as well.
+                self._driver.execute_script("return 1")
+                return {"value": None}
             except WebDriverException as error:
                 if any(text in (error.msg or "") for text in _NAVIGATED):
                     return {"value": None}
                 raise
+            finally:
+                with suppress(WebDriverException, HTTPError):
+                    self._driver.set_script_timeout(SCRIPT_S)
         return answer or {"value": None}
 
 
