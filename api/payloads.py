@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.links import Links
 from api.story import position_text
 from streams.domain.events import AUTHORS, Recorded
-from streams.domain.job import Job, Status
+from streams.domain.job import WHOLE_OUTCOMES, Job, Status
 
 JSON = "application/json"
 
@@ -70,10 +70,11 @@ def job_response(request: Request, job: Job, links: Links, *, status: int = 200)
 
 
 def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:
-    """The job's ``seq``-th event with all its fields, but for the webhook's secret."""
+    """The job's ``seq``-th event with all its fields, but for secrets and what is made of them."""
     fields: dict[str, Any] = msgspec.to_builtins(recorded.event, builtin_types=(datetime,))
     if webhook := fields.get("webhook"):
         fields["webhook"] = {"url": webhook["url"]}
+    fields.pop("request_fingerprint", None)
     return {
         "id": position_text(recorded.partition, recorded.offset),
         "seq": seq,
@@ -88,5 +89,6 @@ def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:
 
 def _error_in(job: Job) -> str | None:
     """What went wrong, for people; None when nothing did."""
-    troubled = job.status in {Status.FAILED, Status.RETRYING} or job.outcome == "partial"
+    is_in_part = job.status is Status.COMPLETED and job.outcome not in WHOLE_OUTCOMES
+    troubled = job.status in {Status.FAILED, Status.RETRYING} or is_in_part
     return (job.message or job.reason or None) if troubled else None

@@ -57,6 +57,12 @@ KINDS: Mapping[str, ProblemKind] = {
             "No scraper accepts this URL",
             "Send the address of a page of a kind that `detail` shows an example of.",
         ),
+        ProblemKind(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "Send a new key, or the same body as before.",
+        ),
         ProblemKind("not_found", 404, "There is no such path", "`GET /` lists the paths."),
         ProblemKind(
             "unknown_job",

@@ -53,6 +53,7 @@ def checked_kind(
     kind = catalogue.find_kind(asked.url)
     if kind is None:
         raise UnknownScraperError(asked.url, catalogue.examples())
+    kind.check_options(asked.options)
     return kind
 
 

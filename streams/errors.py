@@ -31,6 +31,18 @@ class UnknownScraperError(InvalidRequestError):
         self.url = url
 
 
+class IdempotencyKeyReusedError(InvalidRequestError):
+    """The key was used for another request; nothing was stored for this one."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key was used for another request: send a new key, "
+            "or the same body as before"
+        )
+
+
 class UnknownJobError(ScrapestreamError):
     """There is no job of this id."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api.estimates import duration_text, estimated_s
+from api.idempotency import fingerprint, key_in, known_job, winner
 from api.middleware.trace import traceparent_of
 from api.parts import Api
 from api.payloads import json_response
@@ -19,11 +21,14 @@ from api.routes.resource import resource
 from api.submission import Submission, checked_kind
 from streams.catalogue import Kind
 from streams.domain.events import NewEvent, Recorded, ScrapeRequested, Webhook, new_event
-from streams.domain.ids import new_job_id
+from streams.domain.ids import JobId, keyed_job_id, new_job_id
 from streams.domain.job import OPEN_STATUSES
 from streams.errors import LogUnavailableError
 
 APPEND_WITHIN_S = 5.0
+TENANT = "public"
+NO_HEADERS: Mapping[str, str] = {}
+REPLAYED = {"Idempotency-Replayed": "true"}
 
 
 def routes(api: Api) -> list[BaseRoute]:
@@ -32,17 +37,40 @@ def routes(api: Api) -> list[BaseRoute]:
     async def submit(request: Request) -> Response:
         asked = await read_body(request, Submission)
         kind = checked_kind(asked, api.parts.catalogue, api.parts.check_webhook)
-        new = _event(api, asked, kind, traceparent_of(request))
+        key = key_in(request)
+        if key is not None:
+            return await _submit_once(api, asked, kind, traceparent_of(request), key)
+        new = _event(api, asked, kind, traceparent_of(request), new_job_id())
         recorded = await append(api, new)
         estimate = _estimate(api, kind)
         api.parts.live.note(recorded)
-        return json_response(
-            {"job_id": new.job_id, "status": "queued", "estimated_time": estimate},
-            status=202,
-            headers={"Location": api.links.path(f"/jobs/{new.job_id}")},
-        )
+        return _accepted(api, new.job_id, estimate)
 
     return [resource("/scrape", post=submit)]
+
+
+async def _submit_once(
+    api: Api, asked: Submission, kind: Kind, traceparent: str, key: str
+) -> Response:
+    """The job of this key: a new one, or the one that the same request has made."""
+    job_id = keyed_job_id(TENANT, key)
+    mark = fingerprint(asked, api.parts.settings.secret_key)
+    if await known_job(api, job_id, mark) is not None:
+        return _accepted(api, job_id, _estimate(api, kind), REPLAYED)
+    new = _event(api, asked, kind, traceparent, job_id, mark)
+    # Not noted: of two that race, the first in the log is the job, not the first we know of.
+    await winner(api, await append(api, new), mark)
+    return _accepted(api, job_id, _estimate(api, kind))
+
+
+def _accepted(
+    api: Api, job_id: str, estimate: str, more_headers: Mapping[str, str] = NO_HEADERS
+) -> Response:
+    return json_response(
+        {"job_id": job_id, "status": "queued", "estimated_time": estimate},
+        status=202,
+        headers={"Location": api.links.path(f"/jobs/{job_id}"), **more_headers},
+    )
 
 
 async def append(api: Api, new: NewEvent) -> Recorded:
@@ -71,7 +99,9 @@ async def append(api: Api, new: NewEvent) -> Recorded:
     )
 
 
-def _event(api: Api, asked: Submission, kind: Kind, traceparent: str) -> NewEvent:
+def _event(
+    api: Api, asked: Submission, kind: Kind, traceparent: str, job_id: JobId, mark: str = ""
+) -> NewEvent:
     settings, sealer = api.parts.settings, api.parts.sealer
     webhook = asked.webhook_url and Webhook(
         url=asked.webhook_url,
@@ -86,8 +116,9 @@ def _event(api: Api, asked: Submission, kind: Kind, traceparent: str) -> NewEven
         max_attempts=settings.max_attempts,
         attempt_timeout_s=settings.attempt_timeout_s,
         metadata=asked.metadata,
+        request_fingerprint=mark,
     )
-    return new_event(new_job_id(), "public", event, datetime.now(UTC), traceparent=traceparent)
+    return new_event(job_id, TENANT, event, datetime.now(UTC), traceparent=traceparent)
 
 
 def _estimate(api: Api, kind: Kind) -> str:

@@ -17,11 +17,10 @@ from scrapestream.cli.formats import Format, render, write_text
 from scrapestream.cli.output import say
 from scrapestream.cli.progress import Watch
 from scrapestream.cli.text import plain
+from streams.domain.job import WHOLE_OUTCOMES
 from streams.errors import ScrapestreamError
 
 FOLLOWED_AT_ONCE = 20  # streams; a file of thousands of URLs must not open thousands
-WHOLE_OUTCOMES = frozenset({"completed", "no_reviews"})
-"""Outcomes of a completed job that has all there is; every other one is partial."""
 
 T = TypeVar("T")
 

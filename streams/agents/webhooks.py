@@ -21,6 +21,7 @@ from streams.domain.events import (
     ScrapeFailed,
 )
 from streams.domain.ids import event_id
+from streams.domain.job import WHOLE_OUTCOMES
 from streams.domain.webhook import (
     EVENT_TYPES,
     DeliveryScheduled,
@@ -126,7 +127,7 @@ def _end_of(ending: Ending) -> tuple[str, str | None]:
     """Outcome and error message, as ``GET /jobs/{id}`` gives them."""
     match ending:
         case ScrapeCompleted(outcome=outcome, message=message):
-            return outcome, (message or None) if outcome == "partial" else None
+            return outcome, None if outcome in WHOLE_OUTCOMES else (message or None)
         case ScrapeFailed(reason=reason, message=message):
             return reason, message or reason
         case ScrapeCancelled():

@@ -54,6 +54,8 @@ class ScrapeRequested:
     max_attempts: int = 3
     attempt_timeout_s: float = 3600.0
     metadata: Mapping[str, str] = field(default_factory=dict)
+    request_fingerprint: str = ""
+    """Of the request's content, when its client gave an idempotency key; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,11 @@ def new_job_id() -> JobId:
     return JobId(uuid.uuid4().hex)
 
 
+def keyed_job_id(tenant: str, key: str) -> JobId:
+    """The id of the job that ``tenant`` asked for with an idempotency key, at every process."""
+    return JobId(uuid.uuid5(NAMESPACE, f"{tenant}/key/{key}").hex)
+
+
 def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int = 0) -> str:
     """The same event gets the same id each time it is written, by whomever.
 

@@ -24,6 +24,9 @@ class Status(StrEnum):
 
 OPEN_STATUSES = frozenset({Status.QUEUED, Status.PROCESSING, Status.RETRYING})
 
+WHOLE_OUTCOMES = frozenset({"completed", "no_reviews"})
+"""Outcomes of a completed job that leave nothing to explain."""
+
 
 class AttemptState(StrEnum):
     """How the newest attempt stands."""
@@ -51,6 +54,7 @@ class Job:
     max_attempts: int = 3
     attempt_timeout_s: float = 3600.0
     metadata: Mapping[str, str] = field(default_factory=dict)
+    request_fingerprint: str = ""
 
     status: Status = Status.QUEUED
     created_at: datetime
