@@ -26,14 +26,14 @@ from embedded.demo.generator import (
     DEFAULT_SEED,
     PlaceKey,
     demo_review,
+    list_order,
     star_list,
     truth_of,
 )
 from embedded.demo.inbox import Inbox
 from embedded.demo.pages import captcha_page, consent_page, page, place_page, results_page
+from embedded.demo.visit import MAX_REVIEWS, Visit, number_in, read_visit
 
-BATCH = 10
-MAX_REVIEWS = 100_000
 VIEWS = ("no_reviews", "limited", "consent", "captcha", "not_a_place", "results", "blank")
 COOKIE = "SOCS"
 
@@ -46,27 +46,6 @@ class DemoSettings:
     latency_ms: int = 100
     """Time each batch takes, milliseconds."""
     seed: int = DEFAULT_SEED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Visit:
-    """One request for a place: its key and how the site shall behave."""
-
-    key: PlaceKey
-    latency_ms: int
-    view: str
-    has_menu: bool
-    batch: int
-    stop_at: int | None
-    """The list ends there without a word."""
-    stuck_at: int | None
-    """The list hangs there until somebody scrolls up."""
-    layout: str
-    query: str
-
-    @property
-    def base_url(self) -> str:
-        return f"/maps/place/{quote_plus(self.key.name)}"
 
 
 class DemoSite:
@@ -96,25 +75,10 @@ class DemoSite:
             ]
         )
 
-    def _visit(self, request: Request) -> _Visit:
-        query = request.query_params
-        name = request.path_params["name"].split("/")[0].replace("+", " ").strip()
-        reviews = _number(query.get("reviews"), self._settings.reviews, MAX_REVIEWS)
-        key = PlaceKey(
-            name=name or DEFAULT_PLACE,
-            reviews=reviews,
-            seed=_number(query.get("seed"), self._settings.seed, 2**31),
-        )
-        return _Visit(
-            key=key,
-            latency_ms=_number(query.get("latency_ms"), self._settings.latency_ms, 60_000),
-            view=query.get("view", ""),
-            has_menu=query.get("menu", "1") == "1",
-            batch=max(1, _number(query.get("batch"), BATCH, 1_000)),
-            stop_at=_number(query["stop_at"], 0, MAX_REVIEWS) if "stop_at" in query else None,
-            stuck_at=_number(query["stuck_at"], 0, MAX_REVIEWS) if "stuck_at" in query else None,
-            layout=query.get("layout", "cafe"),
-            query=str(request.url.query),
+    def _visit(self, request: Request) -> Visit:
+        settings = self._settings
+        return read_visit(
+            request, reviews=settings.reviews, latency_ms=settings.latency_ms, seed=settings.seed
         )
 
     async def _place(self, request: Request) -> Response:
@@ -145,6 +109,7 @@ class DemoSite:
             place_page(
                 visit.key,
                 has_menu=visit.has_menu,
+                has_sort=visit.has_sort,
                 view=visit.view,
                 first_cards=cards,
                 list_url=f"{visit.base_url}/reviews.json?{visit.query}",
@@ -153,13 +118,12 @@ class DemoSite:
 
     async def _batch(self, request: Request) -> Response:
         visit = self._visit(request)
-        offset = _number(request.query_params.get("offset"), 0, MAX_REVIEWS)
+        offset = number_in(request.query_params.get("offset"), 0, MAX_REVIEWS)
         await asyncio.sleep(visit.latency_ms / 1_000)
         end = visit.key.reviews if visit.stop_at is None else min(visit.stop_at, visit.key.reviews)
-        is_stuck = visit.stuck_at is not None and offset >= visit.stuck_at
-        if is_stuck and "moved" not in request.query_params:
+        if visit.is_stuck(offset):
             return JSONResponse({"cards": [], "next": offset})
-        indexes = range(offset, min(offset + visit.batch, end))
+        indexes = list_order(visit.key, visit.sort)[offset : min(offset + visit.batch, end)]
         cards = [
             render(demo_review(visit.key, index), _origin(request), visit.layout)
             for index in indexes
@@ -171,7 +135,10 @@ class DemoSite:
         visit = self._visit(request)
         key, origin = visit.key, _origin(request)
         stars = star_list(key)
-        items = [_as_json(truth_of(demo_review(key, i), origin)) for i in range(key.reviews)]
+        items = [
+            {**_as_json(truth_of(demo_review(key, index), origin)), "position": position}
+            for position, index in enumerate(list_order(key, visit.sort), 1)
+        ]
         rating = round(sum(stars) / len(stars), 1) if stars else None
         place = {
             "title": key.name,
@@ -196,6 +163,8 @@ class DemoSite:
         links += [
             ("hotel layout", f"{base}?layout=hotel"),
             ("list that stops", f"{base}?stop_at=30"),
+            ("list that hangs until it is loaded again", f"{base}?reload_at=30"),
+            ("no menu of orders", f"{base}?sort_menu=0"),
         ]
         links += [("what the default place holds", f"/truth/{quote_plus(DEFAULT_PLACE)}")]
         links += [("a page that is no place", "/about"), ("webhooks received", "/inbox")]
@@ -207,7 +176,9 @@ class DemoSite:
                 "scraper. All of it is made up here, from a seed.</p><p>Parameters of a place: "
                 "<code>reviews</code> <code>latency_ms</code> <code>seed</code> <code>menu</code> "
                 "<code>batch</code> <code>view</code> <code>layout</code> <code>stop_at</code> "
-                f"<code>stuck_at</code>.</p><ul>{items}</ul></main>",
+                "<code>stuck_at</code> <code>reload_at</code> <code>reloads</code> "
+                "<code>sort_menu</code>; of its truth "
+                f"also <code>sort</code>.</p><ul>{items}</ul></main>",
             )
         )
 
@@ -287,11 +258,6 @@ def _origin(request: Request) -> str:
 def _local(target: str) -> str:
     """``target`` when it leads to this site, else its home."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
-
-
-def _number(text: str | None, default: int, largest: int) -> int:
-    is_number = text is not None and text.isdecimal() and len(text) < 12
-    return min(int(text or 0), largest) if is_number else default
 
 
 def _as_json(truth: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from streams.domain.tasks import ScrapeTask
 from streams.errors import (
     BrowserLostError,
     InvalidItemError,
+    InvalidRequestError,
     LogUnavailableError,
+    PartFailedError,
     TargetRefusedError,
 )
 from streams.settings import Settings
@@ -24,6 +26,9 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 0.25  # enough for an eye; a long list must not fill the log with progress
+MOST_RESTARTS = 3
+"""New browsers within one attempt: more losses are the page's doing, or the machine's."""
+RESTARTING = "restarting_browser"
 
 CANCELLED = "cancelled"
 SUPERSEDED = "superseded"
@@ -50,7 +55,7 @@ class SlotBrowser(Protocol):
 
 
 class Attempt:
-    """Runs a claimed attempt; ``stop`` ends it from outside."""
+    """Runs a claimed attempt, in several browsers if need be; ``stop`` ends it from outside."""
 
     def __init__(
         self, task: ScrapeTask, scraper: Scraper, attempt_log: AttemptLog, settings: Settings
@@ -62,29 +67,48 @@ class Attempt:
         self._browser: SlotBrowser | None = None
         self._stop_reason: str | None = None
         self._stage = "starting"
+        self._described: Described | None = None
         self._finished: Finished | None = None
         self._reported_s = time.monotonic()
+        self._is_stalled = False
+        """Whether we have ended the browser because it showed nothing new for too long."""
+        self._restarts = 0
+        self._items_at_loss: int | None = None
+        """Items in the log when a browser was last lost; None before the first loss."""
 
-    async def run(self, browser: SlotBrowser, known_ids: frozenset[str], threads: Executor) -> None:
-        """Scrape and report until the end, whatever it is. Call it inside ``watched``.
+    @property
+    def is_over(self) -> bool:
+        """Whether its end is in the log, or nobody waits for it any more."""
+        return self._log.is_ended or self._log.is_given_up
+
+    def know(self, known_ids: frozenset[str]) -> None:
+        """Items of the job that earlier attempts have emitted."""
+        self._log.know(known_ids)
+
+    async def run(self, browser: SlotBrowser, threads: Executor) -> None:
+        """Scrape and report until the end, or until the browser is lost.
+
+        Call it inside ``watched``, with a new browser each time, until it ``is_over``: it goes
+        on from the items that are in the log.
 
         Raises:
-            BrowserLostError: after reporting it, so that the owner starts a new browser.
+            BrowserLostError: the browser must be ended.
             LogUnavailableError: the process stops, or the attempt is not ours any more.
         """
+        if self._stop_reason is not None:  # while the browser was started
+            await self._report_stopped(self._stop_reason)
+            return
         self._browser = browser
-        self._log.know(known_ids)
         loop = asyncio.get_running_loop()
         try:
-            if self._stop_reason is not None:
-                raise BrowserLostError("stopped before it began")
-            await loop.run_in_executor(threads, self._scrape, browser, known_ids, loop)
+            await loop.run_in_executor(threads, self._scrape, browser, loop)
         except BrowserLostError as error:
-            await self._report_lost(error)
+            self._browser = None
+            await self._after_loss(error)
             raise
         except TargetRefusedError as refused:
             await self._log.fail(refused.outcome, str(refused), may_retry=refused.may_retry)
-        except InvalidItemError as error:
+        except (InvalidItemError, InvalidRequestError) as error:
             await self._log.fail(error.code, str(error), may_retry=False)
         except LogUnavailableError:
             raise  # nobody waits for our word any more, or nobody can hear it
@@ -105,9 +129,12 @@ class Attempt:
             watch.cancel()
             await asyncio.wait([watch])
 
-    async def fail(self, reason: str, message: str) -> None:
-        """Report that it could not even begin."""
-        await self._log.fail(reason, message, may_retry=True)
+    async def give_up(self, error: BrowserLostError | PartFailedError) -> None:
+        """Report that there is no browser to begin or to go on with."""
+        if self._stop_reason is not None:
+            await self._report_stopped(self._stop_reason)
+        else:
+            await self._log.fail(error.code, str(error), may_retry=True)
 
     def stop(self, reason: str) -> None:
         """End it now: a call into the browser fails, and the end is reported with ``reason``."""
@@ -118,11 +145,9 @@ class Attempt:
             if self._browser is not None:
                 self._browser.kill()
 
-    def _scrape(
-        self, browser: SlotBrowser, known_ids: frozenset[str], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _scrape(self, browser: SlotBrowser, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: each report is in the log before the scraper goes on."""
-        target = Target(url=self.task.url, known_ids=known_ids, options=self.task.options)
+        target = Target(url=self.task.url, known_ids=self._log.known_ids, options=self.task.options)
         with browser.open_page() as page:
             for report in self._scraper.scrape(page, target):
                 asyncio.run_coroutine_threadsafe(self._take(report), loop).result()
@@ -134,7 +159,9 @@ class Attempt:
             case Found(items=items):
                 await self._log.add_items(items, self._stage)
             case Described():
-                await self._log.describe(report)
+                if report != self._described:  # a new browser says the same once more
+                    await self._log.describe(report)
+                    self._described = report
             case Progress(stage=stage):
                 is_new = stage != self._stage
                 self._stage = stage
@@ -153,9 +180,17 @@ class Attempt:
             if now_s - begun_s > self.task.attempt_timeout_s:
                 self.stop(TIMED_OUT)
             elif now_s - self._reported_s > self._settings.no_progress_s:
-                self.stop(STALLED)
+                self._end_stalled()
             elif now_s - self._log.appended_s >= self._settings.heartbeat_s:
                 await self._log.progress(self._stage)
+
+    def _end_stalled(self) -> None:
+        if self._browser is None or self._is_stalled:  # not even an end of the browser helps
+            self.stop(STALLED)
+            return
+        self._is_stalled = True
+        self._reported_s = time.monotonic()  # time for the thread to notice
+        self._browser.kill()
 
     async def _report_end(self) -> None:
         if self._finished is None:
@@ -164,12 +199,39 @@ class Attempt:
         else:
             await self._log.succeed(self._finished.outcome, self._finished.message)
 
-    async def _report_lost(self, error: BrowserLostError) -> None:
-        reason = self._stop_reason
-        if reason is None:
-            text = f"the browser was lost: {error}"
+    async def _after_loss(self, error: BrowserLostError) -> None:
+        """Get ready for a new browser, or report the end."""
+        if self._stop_reason is not None:  # we ended the browser ourselves
+            await self._report_stopped(self._stop_reason)
+            return
+        is_stalled, self._is_stalled = self._is_stalled, False
+        items_count = self._log.items_count
+        has_progress = self._items_at_loss is None or items_count > self._items_at_loss
+        if not has_progress or self._restarts >= MOST_RESTARTS:
+            if is_stalled:
+                await self._report_stopped(STALLED)
+                return
+            text = f"the browser was lost {self._restarts + 1} times, at last: {error}"
             await self._log.fail(error.code, text, may_retry=True)
-        elif reason in ENDED_BY_US:
+            return
+        self._items_at_loss = items_count
+        self._restarts += 1
+        log.warning(
+            "browser was lost; a new one goes on",
+            extra={
+                "job_id": self.task.job_id,
+                "attempt": self.task.attempt,
+                "restart": self._restarts,
+                "items_count": items_count,
+                "reason": STALLED if is_stalled else str(error),
+            },
+        )
+        self._stage = RESTARTING
+        await self._log.progress(RESTARTING)
+        self._reported_s = time.monotonic()  # the new one has its own time to show something
+
+    async def _report_stopped(self, reason: str) -> None:
+        if reason in ENDED_BY_US:
             await self._log.fail(reason, ENDED_BY_US[reason], may_retry=reason == STALLED)
         elif reason != SUPERSEDED:  # then another worker holds it, and our word does not count
             await self._log.stopped(reason)

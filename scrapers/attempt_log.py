@@ -59,6 +59,8 @@ class AttemptLog:
         self._ordinal = 0
         self.is_given_up = False
         """Set when nobody waits for our word any more: then nothing is insisted on."""
+        self.is_ended = False
+        """Whether the attempt's last event is in the log."""
         self.appended_s = 0.0
         """When an event was last appended, on this process's own clock, seconds."""
 
@@ -66,6 +68,11 @@ class AttemptLog:
     def items_count(self) -> int:
         """Distinct items of the job that are in the log, as far as this attempt knows."""
         return len(self._ids)
+
+    @property
+    def known_ids(self) -> frozenset[str]:
+        """Ids of those items."""
+        return frozenset(self._ids)
 
     def know(self, ids: frozenset[str]) -> None:
         """Items that earlier attempts have emitted."""
@@ -123,7 +130,7 @@ class AttemptLog:
 
     async def succeed(self, outcome: str, message: str) -> None:
         """Say that the scrape came to its end."""
-        await self._append_surely(
+        await self._append_last(
             AttemptSucceeded(
                 attempt=self._task.attempt,
                 worker=self._worker,
@@ -136,7 +143,7 @@ class AttemptLog:
 
     async def fail(self, reason: str, message: str, *, may_retry: bool) -> None:
         """Say that it gave up."""
-        await self._append_surely(
+        await self._append_last(
             AttemptFailed(
                 attempt=self._task.attempt,
                 worker=self._worker,
@@ -150,7 +157,7 @@ class AttemptLog:
 
     async def stopped(self, reason: str) -> None:
         """Say that it was ended from outside."""
-        await self._append_surely(
+        await self._append_last(
             AttemptStopped(
                 attempt=self._task.attempt,
                 worker=self._worker,
@@ -168,6 +175,10 @@ class AttemptLog:
         self._ordinal += 1
         ordinal = self._ordinal  # the same id for each try
         await self._surely(lambda: self._append_as(event, ordinal))
+
+    async def _append_last(self, event: JobEvent) -> None:
+        await self._append_surely(event)
+        self.is_ended = True
 
     async def _append_as(self, event: JobEvent, ordinal: int) -> None:
         self.appended_s = time.monotonic()

@@ -140,10 +140,17 @@ class Browser:
             self._driver.switch_to.window(target)
         try:
             yield BrowserPage(self._driver)
-        finally:
-            with suppress(BrowserLostError), browser_errors():
-                self._devtools.call("Target.disposeBrowserContext", browserContextId=context)
-                self._driver.switch_to.window(self._base_window)
+        except BrowserLostError:
+            raise  # one that hangs would hold us up once more
+        except BaseException:
+            self._leave(context)
+            raise
+        self._leave(context)
+
+    def _leave(self, context: str) -> None:
+        with suppress(BrowserLostError), browser_errors():
+            self._devtools.call("Target.disposeBrowserContext", browserContextId=context)
+            self._driver.switch_to.window(self._base_window)
 
     @property
     def pid(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -133,23 +133,22 @@ class BrowserPage:
     def _look(self, script: str, args: tuple[Any, ...], timeout_s: float) -> dict[str, Any]:
         with browser_errors():
             self._driver.set_script_timeout(WAIT_SCRIPT_S)
-            try:
-                answer = self._driver.execute_async_script(
-                    _WAIT % script, list(args), timeout_s * 1_000
-                )
-            except TimeoutException:
-                # The script went with its document, and the driver did not notice; or the page
-                # hangs, and then this raises as well.
-                self._driver.execute_script("return 1")
-                return {"value": None}
-            except WebDriverException as error:
-                if any(text in (error.msg or "") for text in _NAVIGATED):
-                    return {"value": None}
-                raise
-            finally:
-                with suppress(WebDriverException, HTTPError):
-                    self._driver.set_script_timeout(SCRIPT_S)
+            answer = self._looked(script, args, timeout_s)
+            # Not after an error: a driver that was silent once would be waited for again.
+            self._driver.set_script_timeout(SCRIPT_S)
         return answer or {"value": None}
+
+    def _looked(self, script: str, args: tuple[Any, ...], timeout_s: float) -> Any:
+        try:
+            return self._driver.execute_async_script(_WAIT % script, list(args), timeout_s * 1_000)
+        except TimeoutException:
+            # The script went with its document, and the driver did not notice; or the page
+            # hangs, and then this raises as well.
+            self._driver.execute_script("return 1")
+        except WebDriverException as error:
+            if not any(text in (error.msg or "") for text in _NAVIGATED):
+                raise
+        return None
 
 
 def _not_loaded(reason: str) -> TargetRefusedError:

@@ -19,6 +19,7 @@ class Target:
     known_ids: frozenset[str] = frozenset()
     """Items that an earlier attempt has emitted: they count, and are not emitted again."""
     options: Mapping[str, str] = field(default_factory=dict)
+    """What the client asked for, as texts; ``Scraper.check_options`` knows which there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +121,6 @@ class Scraper:
     scrape: Callable[[Page, Target], Iterator[Report]]
     parse: Callable[[str, str], ParsedPage]
     """``parse(html, url)``: read a saved page. Pure."""
+    check_options: Callable[[Mapping[str, str]], None]
+    """Raises ``streams.errors.InvalidRequestError`` for options that the scraper cannot use;
+    the API calls it before it takes a job. Pure."""

@@ -37,7 +37,10 @@ class DevTools:
         self._last_id += 1
         self._socket.send(json.dumps({"id": self._last_id, "method": method, "params": params}))
         while True:
-            answer = json.loads(self._socket.recv())
+            received = self._socket.recv()
+            if not received:
+                raise DevToolsError("the browser closed the connection")
+            answer = json.loads(received)
             if answer.get("id") == self._last_id:
                 if "error" in answer:
                     raise DevToolsError(f"{method}: {answer['error'].get('message')}")

@@ -36,21 +36,24 @@ class Slot:
             log.warning("browser did not start", extra={"reason": str(error)})
 
     async def run(self, attempt: Attempt, known_ids: frozenset[str]) -> None:
-        """Run ``attempt`` in a fresh page.
+        """Run ``attempt`` in a fresh page, in a new browser whenever one is lost.
 
         Raises:
             LogUnavailableError: its end could not be reported.
         """
-        try:
-            browser = await self._ready_browser()
-        except (BrowserLostError, PartFailedError) as error:
-            await attempt.fail(error.code, str(error))
-            return
-        self._jobs += 1
-        try:
-            await attempt.run(browser, known_ids, self._threads)
-        except BrowserLostError:
-            await self.close()
+        attempt.know(known_ids)
+        while not attempt.is_over:
+            try:
+                browser = await self._ready_browser()
+            except (BrowserLostError, PartFailedError) as error:
+                await attempt.give_up(error)
+                return
+            self._jobs += 1
+            try:
+                await attempt.run(browser, self._threads)
+            except BrowserLostError:
+                browser.kill()  # what hangs would not end by being asked
+                await self.close()
 
     async def close(self) -> None:
         """End the browser; nothing of it is left."""

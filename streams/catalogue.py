@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -16,6 +16,8 @@ class Kind:
     examples: Sequence[str]
     item_schema: str
     """Short name of its items' schema, such as ``GoogleReview``."""
+    check_options: Callable[[Mapping[str, str]], None] = lambda _: None
+    """Raises InvalidRequestError for options that it cannot use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,15 @@ DEFAULT_REVIEWS = 244
 DEFAULT_SEED = 7
 STARS = (5, 4, 3, 2, 1)
 STAR_WEIGHTS = (58, 22, 9, 4, 7)
+SORTS = ("relevant", "newest", "highest", "lowest")
+UNIT_MINUTES = {
+    "minute": 1,
+    "hour": 60,
+    "day": 1_440,
+    "week": 10_080,
+    "month": 43_800,
+    "year": 525_600,
+}
 ASPECTS = ("Food", "Service", "Atmosphere")
 
 
@@ -81,6 +90,25 @@ def star_list(key: PlaceKey) -> tuple[int, ...]:
     """The ratings of a place in the order of its list."""
     random = Random(f"{key.seed}/{key.name}/stars")  # noqa: S311
     return tuple(random.choices(STARS, STAR_WEIGHTS, k=key.reviews))
+
+
+@lru_cache(maxsize=64)
+def list_order(key: PlaceKey, sort: str) -> Sequence[int]:
+    """Indexes of a place's reviews in the order ``sort``; equal ones keep the usual order."""
+    indexes = range(key.reviews)
+    match sort:
+        case "newest":
+            return sorted(indexes, key=lambda index: _age_minutes(key, index))
+        case "highest":
+            return sorted(indexes, key=lambda index: -star_list(key)[index])
+        case "lowest":
+            return sorted(indexes, key=lambda index: star_list(key)[index])
+    return indexes
+
+
+def _age_minutes(key: PlaceKey, index: int) -> int:
+    amount, unit = demo_review(key, index).truth["age"]
+    return int(amount) * UNIT_MINUTES[unit]
 
 
 def demo_review(key: PlaceKey, index: int) -> DemoReview:

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote_plus
 
-from embedded.demo.generator import STARS, PlaceKey, star_list
+from embedded.demo.generator import SORTS, STARS, PlaceKey, star_list
 
 _HEAD = (
     '<!DOCTYPE html><html lang="en" itemscope itemtype="http://schema.org/Place"><head>'
@@ -16,11 +16,17 @@ _HEAD = (
     '<title>{title}</title><link rel="icon" href="data:,">'
     '<link rel="stylesheet" href="/static/demo.css">{head}</head>'
 )
-_RATING_WORDS = {True: "star", False: "stars"}
+_SORT_LABELS = ("Most relevant", "Newest", "Highest rating", "Lowest rating")
 
 
 def place_page(
-    key: PlaceKey, *, has_menu: bool, view: str, first_cards: list[dict[str, Any]], list_url: str
+    key: PlaceKey,
+    *,
+    has_menu: bool,
+    view: str,
+    first_cards: list[dict[str, Any]],
+    list_url: str,
+    has_sort: bool = True,
 ) -> str:
     """A place (``view``: empty, ``no_reviews`` or ``limited``)."""
     name = escape(key.name)
@@ -34,7 +40,8 @@ def place_page(
         f"{_tabs(key, has_menu=has_menu and view == '', has_reviews=has_reviews)}"
         f'<div id="panel"></div></div></div></div><img class="map" alt="" src="/static/map.svg">'
         f'<template id="overview">{_overview(key, view, has_reviews)}</template>'
-        f'<template id="reviews">{_reviews_panel(key)}</template>'
+        f'<template id="reviews">{_reviews_panel(key, has_sort=has_sort)}</template>'
+        f'<template id="orders">{_orders()}</template>'
         '<template id="menu"><p class="about">Coffee 3.90 · Apple tart 4.80 · Silence 0.00</p>'
         '</template><template id="about"><p class="about">Open since 1907. Dogs and novels '
         "welcome. No phone calls about phone calls.</p></template>"
@@ -169,10 +176,22 @@ def _overview(key: PlaceKey, view: str, has_reviews: bool) -> str:
     return f'{address}{_histogram(key)}<div class="cards"></div>{more}'
 
 
-def _reviews_panel(key: PlaceKey) -> str:
+def _reviews_panel(key: PlaceKey, *, has_sort: bool) -> str:
+    sort = (
+        '<button class="HQzyZ S9kvJb" aria-label="Sort reviews" data-value="Sort" '
+        'aria-haspopup="true" aria-expanded="false" jsaction="pane.wfvdle31.sortMenu">Sort</button>'
+    )
     return (
         '<div class="m6QErb DxyBCb kA9KIf dS8AEf XiKgde " tabindex="-1">'
-        f'{_histogram(key)}<button class="S9kvJb" aria-label="Sort reviews" data-value="Sort">Sort'
-        '</button><div class="m6QErb XiKgde cards"></div>'
+        f'{_histogram(key)}{sort if has_sort else ""}<div class="m6QErb XiKgde cards"></div>'
         '<div class="lXJj5c Hk4XGb"><div class="qjESne veYFef"></div></div></div>'
     )
+
+
+def _orders() -> str:
+    items = "".join(
+        f'<div class="fxNQSd" role="menuitemradio" tabindex="-1" data-sort="{sort}" '
+        f'aria-checked="false">{label}</div>'
+        for sort, label in zip(SORTS, _SORT_LABELS, strict=True)
+    )
+    return f'<div id="action-menu" role="menu">{items}</div>'

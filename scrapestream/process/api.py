@@ -71,4 +71,5 @@ def _kind(scraper: Scraper, settings: Settings) -> Kind:
         accepts=lambda url: find_scraper(url, settings.maps_hosts) is scraper,
         examples=scraper.examples,
         item_schema=item_schema(scraper.item_schema).name,
+        check_options=scraper.check_options,
     )

@@ -71,6 +71,30 @@ def test_the_truth_of_a_place_is_what_its_list_serves(site: str) -> None:
     assert served == [item["review_id"] for item in truth["items"]]
 
 
+def test_a_list_comes_in_the_order_of_its_truth(site: str) -> None:
+    rows = {}
+    for sort in ("relevant", "newest", "highest", "lowest"):
+        items = get(f"{site}/truth/Cafe+Central?sort={sort}")["items"]
+        served = get(f"{site}/maps/place/Cafe+Central/reviews.json?batch=23&offset=0&sort={sort}")
+        assert [card["id"] for card in served["cards"]] == [item["review_id"] for item in items]
+        assert [item["position"] for item in items] == list(range(1, 24))
+        rows[sort] = items
+    assert rows["newest"] != rows["relevant"]
+    dates = [item["published_at"] for item in rows["newest"]]
+    assert dates == sorted(dates, reverse=True)
+    ratings = [item["rating"] for item in rows["highest"]]
+    assert ratings == sorted(ratings, reverse=True)
+    assert [item["rating"] for item in rows["lowest"]] == ratings[::-1]
+
+
+def test_a_list_hangs_until_it_is_loaded_again(site: str) -> None:
+    batch = f"{site}/maps/place/Cafe+Central/reviews.json?reload_at=10&offset=10"
+    assert get(batch) == {"cards": [], "next": 10}
+    assert get(f"{batch}&moved=1&loads=1")["cards"] == []
+    assert len(get(f"{batch}&loads=2")["cards"]) == 10
+    assert get(f"{batch}&loads=2&reloads=2")["cards"] == []
+
+
 def test_the_home_page_leads_to_every_kind_of_place(site: str) -> None:
     with urlopen(f"{site}/", timeout=5) as answer:  # noqa: S310
         home = answer.read().decode()

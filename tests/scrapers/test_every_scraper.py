@@ -9,6 +9,7 @@ import pytest
 
 from scrapers.contract import Scraper
 from scrapers.registry import all_scrapers, find_scraper
+from streams.errors import InvalidRequestError
 
 ROOT = Path(__file__).parents[2]
 ENVELOPE = {"event_id", "job_id", "tenant", "occurred_at"}
@@ -35,6 +36,13 @@ def test_each_example_is_taken_by_this_scraper_alone(scraper: Scraper) -> None:
         assert find_scraper(url) is scraper
         takers = [other.name for other in all_scrapers().values() if other.accepts.match(url)]
         assert takers == [scraper.name]
+
+
+@pytest.mark.parametrize("scraper", SCRAPERS)
+def test_a_scraper_works_without_options_and_refuses_unknown_ones(scraper: Scraper) -> None:
+    scraper.check_options({})
+    with pytest.raises(InvalidRequestError, match="no_such_option"):
+        scraper.check_options({"no_such_option": "1"})
 
 
 @pytest.mark.parametrize("scraper", SCRAPERS)

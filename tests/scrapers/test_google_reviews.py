@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastavro.validation import validate
 
-from embedded.demo.generator import generate
+from embedded.demo.generator import PlaceKey, generate, list_order
 from scrapers.browser import Browser
 from scrapers.contract import Described, Finished, Found, Item, Progress, Report, Target
 from scrapers.sites.google_reviews import scraper, scroll
@@ -22,9 +22,18 @@ DATE_SLACK = {"minute": timedelta(minutes=2), "hour": timedelta(hours=1)}
 """The clock moves between the scrape and the truth; coarser dates may cross midnight."""
 
 
-def scrape(browser: Browser, url: str, known_ids: frozenset[str] = frozenset()) -> list[Report]:
+def scrape(
+    browser: Browser, url: str, known_ids: frozenset[str] = frozenset(), **options: str
+) -> list[Report]:
     with browser.open_page() as page:
-        return list(scraper.scrape(page, Target(url=url, known_ids=known_ids)))
+        return list(scraper.scrape(page, Target(url=url, known_ids=known_ids, options=options)))
+
+
+def sorted_truth(site: str, reviews: int, sort: str) -> list[dict[str, Any]]:
+    """The reviews of a place in another order of its list."""
+    truth = generate(7, reviews, base_url=site)
+    order = list_order(PlaceKey(reviews=reviews), sort)
+    return [{**truth[index], "position": place} for place, index in enumerate(order, 1)]
 
 
 def items_of(reports: Sequence[Report]) -> list[Item]:
@@ -134,3 +143,61 @@ def test_a_list_that_hangs_is_moved_on(
     reports = scrape(browser, f"{site}{PLACE}?reviews=40&stuck_at=20")
     assert outcome_of(reports) == "completed"
     assert_equal_to_truth(items_of(reports), generate(7, 40, base_url=site))
+
+
+def test_a_list_that_hangs_for_good_is_loaded_again_once(
+    browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scroll, "IDLE_S", 0.2)
+    truth = sorted_truth(site, 150, "newest")
+    # More is behind us than idle rounds end a list: what comes again is no idling.
+    reports = scrape(browser, f"{site}{PLACE}?reviews=150&reload_at=130", sort="newest")
+    assert outcome_of(reports) == "completed"
+    assert_equal_to_truth(items_of(reports), truth)
+    assert reports.count(Progress(stage="reloading", items_seen=130)) == 1
+    seen = [report.items_seen for report in reports if isinstance(report, Progress)][3:]
+    assert seen == sorted(seen)
+
+
+def test_a_list_that_hangs_after_a_reload_too_is_partial(
+    browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scroll, "IDLE_S", 0.2)
+    reports = scrape(browser, f"{site}{PLACE}?reviews=40&reload_at=20&reloads=9")
+    assert outcome_of(reports) == "partial"
+    assert len(items_of(reports)) == 20
+    assert [getattr(report, "stage", "") for report in reports].count("reloading") == 1
+    assert isinstance(reports[-1], Finished)
+    assert "20 of 40" in reports[-1].message
+
+
+def test_reviews_come_in_the_order_that_was_asked_for(browser: Browser, site: str) -> None:
+    newest = scrape(browser, f"{site}{PLACE}?reviews=37", sort="newest")
+    assert outcome_of(newest) == "completed"
+    assert_equal_to_truth(items_of(newest), sorted_truth(site, 37, "newest"))
+
+    lowest = sorted_truth(site, 37, "lowest")
+    known = frozenset(review["review_id"] for review in lowest[:5])
+    reports = scrape(browser, f"{site}{PLACE}?reviews=37", known, sort="lowest", max_reviews="18")
+    assert outcome_of(reports) == "completed"
+    assert_equal_to_truth(items_of(reports), lowest[5:18])  # the job has 18: five it had before
+    (described,) = (report for report in reports if isinstance(report, Described))
+    assert (described.items_total, described.facts["reviews_announced"]) == (18, 37)
+
+    highest = scrape(browser, f"{site}{PLACE}?reviews=37&menu=0", sort="highest", max_reviews="3")
+    assert_equal_to_truth(items_of(highest), sorted_truth(site, 37, "highest")[:3])
+
+
+def test_an_order_that_the_page_does_not_offer_is_said(browser: Browser, site: str) -> None:
+    reports = scrape(browser, f"{site}{PLACE}?reviews=12&sort_menu=0", sort="newest")
+    assert_equal_to_truth(items_of(reports), generate(7, 12, base_url=site))
+    assert outcome_of(reports) == "completed"
+    assert isinstance(reports[-1], Finished)
+    assert "did not offer the order 'newest'" in reports[-1].message
+
+
+def test_more_reviews_than_there_are_is_no_limit(browser: Browser, site: str) -> None:
+    reports = scrape(browser, f"{site}{PLACE}?reviews=12", max_reviews="500")
+    assert (outcome_of(reports), len(items_of(reports))) == ("completed", 12)
+    (described,) = (report for report in reports if isinstance(report, Described))
+    assert described.items_total == 12

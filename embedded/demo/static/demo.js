@@ -4,6 +4,9 @@
 const boot = JSON.parse(document.getElementById('boot').textContent);
 const panel = document.getElementById('panel');
 const texts = new Map();
+const loads = Number(sessionStorage.getItem(location.href) || 0) + 1; // of this place in this tab
+sessionStorage.setItem(location.href, loads);
+let sort = 'relevant';
 const OPENING_MS = 8; // "More" does not open at once on the real page either
 
 function add(cards, list) {
@@ -27,7 +30,7 @@ function startList(scroller) {
   async function load() {
     if (isLoading || next === null) return;
     isLoading = true;
-    const answer = await fetch(`${boot.list}&offset=${next}${wentUp ? '&moved=1' : ''}`);
+    const answer = await fetch(`${boot.list}&sort=${sort}&loads=${loads}&offset=${next}${wentUp ? '&moved=1' : ''}`);
     const batch = answer.ok ? await answer.json() : { cards: [], next };
     if (!scroller.isConnected) return;
     add(batch.cards, list);
@@ -58,7 +61,20 @@ function write(block, version, isOpen, button) {
   }
 }
 
+function openOrders() {
+  if (document.getElementById('action-menu')) return;
+  document.body.append(document.getElementById('orders').content.cloneNode(true));
+  document.querySelector(`#action-menu [data-sort=${sort}]`).setAttribute('aria-checked', 'true');
+}
+
+function choose(item) {
+  sort = item.dataset.sort;
+  document.getElementById('action-menu').remove();
+  show('reviews');
+}
+
 const actions = {
+  sortMenu: () => setTimeout(openOrders, OPENING_MS),
   tabClick: (button) => openTab(button),
   moreReviews: () => openTab([...document.querySelectorAll('[role=tab]')].find((tab) => tab.textContent.trim() === 'Reviews')),
   expandReview(button, card, version) {
@@ -81,6 +97,8 @@ function translate(button, card, version, isTranslated) {
 }
 
 document.addEventListener('click', (event) => {
+  const order = event.target.closest('[role=menuitemradio]');
+  if (order) { choose(order); return; }
   const button = event.target.closest('button[jsaction]');
   if (!button) return;
   const name = button.getAttribute('jsaction').split(';')[0].split('.').pop();

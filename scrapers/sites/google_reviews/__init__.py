@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from scrapers.contract import ParsedPage, Scraper
 from scrapers.sites.google_reviews.cards import reviews_in
+from scrapers.sites.google_reviews.options import check_options
 from scrapers.sites.google_reviews.place import read_page
 from scrapers.sites.google_reviews.scroll import COMPLETE_SHARE, scrape
 from scrapers.sites.google_reviews.words import GOOGLE_DOMAINS
@@ -61,4 +62,5 @@ scraper = Scraper(
     item_id="review_id",
     scrape=scrape,
     parse=parse,
+    check_options=check_options,
 )

@@ -115,6 +115,47 @@ return cards.length && quiet > 1500 ? 'same' : null;
 )
 """True once the list of all reviews is there: cards that the overview did not have."""
 
+OPEN_SORT_MENU = (
+    _STATE
+    + """
+const BUTTONS = ['button[data-value="Sort"]', 'button[aria-label="Sort reviews"]',
+  'button.HQzyZ[aria-haspopup="true"]'];
+const button = BUTTONS.map((selector) => main().querySelector(selector)).find(shown);
+if (!button) return false;
+document.querySelectorAll(CARDS.join(',')).forEach((card) => S.stale.add(card));
+S.last = null; S.root = null;
+button.click();
+return true;
+"""
+)
+"""Open the menu of orders; false where a page has none."""
+
+CHOOSE_SORT = (
+    _STATE
+    + """
+const [index, count] = arguments;
+const KINDS = ['[role=menuitemradio]', '[role=menuitem]', '[role=option]'];
+const items = KINDS.map((kind) => [...document.querySelectorAll(kind)].filter(shown))
+  .find((found) => found.length === count);
+if (!items) return null;
+items[index].click();
+return true;
+"""
+)
+"""Click the order at ``index`` of ``count``: known by its place, for words differ by language."""
+
+SORTED = (
+    _STATE
+    + """
+const quiet = quietMs();
+const cards = [...document.querySelectorAll(CARDS.join(','))].filter(shown);
+if (!cards.length) return null;
+if (cards.every((card) => !S.stale.has(card))) return 'list';
+return quiet > 1500 ? 'same' : null;
+"""
+)
+"""True once the list has been drawn anew, or stays as it was."""
+
 ROUND = (
     _STATE
     + """
