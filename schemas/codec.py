@@ -32,6 +32,17 @@ class Decoded:
     record: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How to read what was written with one schema."""
+
+    name: str
+    """Its short name."""
+    writer: Any
+    reader: Any
+    """Our schema of that name; None when it is the writer's, or there is none."""
+
+
 class Codec:
     """Encodes with our newest schemas, decodes with whatever the writer used.
 
@@ -41,9 +52,11 @@ class Codec:
     def __init__(self, registry: Registry, ids: Mapping[tuple[str, str], int]) -> None:
         self._registry = registry
         self._prefixes = {key: HEADER.pack(MAGIC, number) for key, number in ids.items()}
-        self._writers: dict[int, Any] = {
-            number: all_schemas()[name].parsed for (_, name), number in ids.items()
+        self._readings = {
+            prefix: _reading(all_schemas()[name].parsed)
+            for (_, name), prefix in self._prefixes.items()
         }
+        """How to read a value that begins with these bytes."""
 
     def encode(self, topic: str, name: str, record: Mapping[str, Any]) -> bytes:
         """The value of ``record`` for ``topic``.
@@ -70,14 +83,16 @@ class Codec:
         Raises:
             RegistryError: the registry is away; call again.
         """
-        wanted = {id_in(value) for value in values if value and len(value) > HEADER.size}
-        for schema_id in wanted - self._writers.keys() - {None}:
-            assert schema_id is not None  # noqa: S101 - for the type checker
+        prefixes = {value[: HEADER.size] for value in values if value}
+        for prefix in prefixes - self._readings.keys():
+            schema_id = id_in(prefix)
+            if schema_id is None:
+                continue
             try:
                 text = await self._registry.text_of(schema_id)
             except UnknownSchemaError:
                 continue
-            self._writers[schema_id] = parse_schema(json.loads(text))
+            self._readings[prefix] = _reading(parse_schema(json.loads(text)))
 
     def decode(self, value: bytes | None) -> Decoded:
         """Read one value.
@@ -85,20 +100,16 @@ class Codec:
         Raises:
             UnreadableValueError: it can never be read; says why.
         """
-        schema_id = id_in(value) if value else None
-        if value is None or schema_id is None:
-            raise UnreadableValueError("not in the Confluent wire format")
+        reading = self._readings.get(value[: HEADER.size]) if value else None
+        if value is None or reading is None:
+            raise UnreadableValueError(_why_unknown(value))
         if len(value) > LONGEST_VALUE_BYTES:
             raise UnreadableValueError(f"longer than {LONGEST_VALUE_BYTES} bytes")
-        writer = self._writers.get(schema_id)
-        if writer is None:
-            raise UnreadableValueError(f"written with schema {schema_id}, which nobody knows")
-        name = str(writer["name"]).rpartition(".")[2]
-        reader = all_schemas().get(name)
+        name = reading.name
         body = io.BytesIO(value)
         body.seek(HEADER.size)
         try:
-            record = schemaless_reader(body, writer, reader.parsed if reader else None)
+            record = schemaless_reader(body, reading.writer, reading.reader)
         except Exception as error:
             raise UnreadableValueError(f"{name}: {type(error).__name__}: {error}") from error
         if not isinstance(record, dict):
@@ -114,6 +125,20 @@ def id_in(value: bytes) -> int | None:
         return None
     magic, schema_id = HEADER.unpack_from(value)
     return int(schema_id) if magic == MAGIC else None
+
+
+def _reading(writer: Any) -> _Reading:
+    name = str(writer["name"]).rpartition(".")[2]
+    ours = all_schemas().get(name)
+    reader = None if ours is None or ours.parsed == writer else ours.parsed
+    return _Reading(name, writer, reader)
+
+
+def _why_unknown(value: bytes | None) -> str:
+    schema_id = id_in(value) if value else None
+    if schema_id is None:
+        return "not in the Confluent wire format"
+    return f"written with schema {schema_id}, which nobody knows"
 
 
 async def open_codec(registry: Registry, topics: Mapping[str, Iterable[Schema]]) -> Codec:

@@ -8,13 +8,15 @@ and replace each other, so a crash between two inserts leaves nothing out and no
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from schemas.errors import RegistryError
 from streams import topics
@@ -23,7 +25,7 @@ from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_reader import KafkaReader, open_group_reader
 from streams.adapters.records import Records
 from streams.domain.events import Recorded
-from streams.domain.fold import evolve
+from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job
@@ -40,18 +42,26 @@ from streams.projections.projection import Projection
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUP = "materializer"
 TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
+NEW_OBJECTS = 200_000  # before garbage is looked for: those of some 20,000 events
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
+IDLE_S = 1.0  # how long a bug in storing can stay unseen while nothing comes
+CHUNK = 1_000  # decoded in one go, some 15 ms: an insert that is answered waits no longer
 SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for it
 
 
 class Materializer:
-    """Fills every projection from its topic."""
+    """Fills every projection from its topic.
+
+    While a batch is stored the next one is read and decoded; it is stored when the one before it
+    is, so that each table gets its rows in the order of the log.
+    """
 
     def __init__(
         self,
@@ -66,8 +76,9 @@ class Materializer:
         self._records = records
         self._log = event_log
         self._jobs: OrderedDict[JobId, Job] = OrderedDict()
-        self._pending: list[RawRecord] = []
-        self._storing = asyncio.Lock()
+        """As they will stand in the store when the batch under way is stored."""
+        self._gathered = _Batch()
+        self._storing: asyncio.Task[None] | None = None
         self._unreadable_in_a_row = 0
         self._ready = asyncio.Event()
 
@@ -83,72 +94,42 @@ class Materializer:
             on_revoked=self._let_go,
             session_s=SESSION_S,
         ) as reader:
-            while True:
-                await self._fill(reader)
-                async with self._storing:
-                    if self._pending:
-                        await self._finish(self._store_pending(reader))
+            _collect_garbage_rarely()
+            try:
+                while True:
+                    await self._gather(reader)
+                    await self._stored()
+                    # Nothing is awaited from here to the task: partitions cannot move in between.
+                    batch, self._gathered = self._gathered, _Batch()
+                    if batch.count:
+                        self._storing = asyncio.create_task(self._store_batch(batch, reader))
+            finally:
+                await self._end_storing()
 
-    async def _fill(self, reader: KafkaReader) -> None:
-        """Read until a batch is full, or its first record has waited long enough."""
-        most, patience_s = self._settings.batch_rows, self._settings.batch_ms / 1000
-        deadline = time.monotonic() + patience_s
-        while len(self._pending) < most:
-            left_s = deadline - time.monotonic()
-            if self._pending and left_s <= 0:
+    async def _gather(self, reader: KafkaReader) -> None:
+        """Read and decode until a batch is full, its first record has waited, or none comes."""
+        deadline = math.inf
+        while (left := self._settings.batch_rows - self._gathered.count) > 0:
+            timeout_s = min(IDLE_S, deadline - time.monotonic())
+            if timeout_s <= 0:
                 return
             try:
-                found = await reader.read(
-                    timeout_s=max(left_s, 0.001) if self._pending else 1.0,
-                    most=most - len(self._pending),
-                )
+                raws = await reader.read(timeout_s=max(timeout_s, 0.001), most=min(left, CHUNK))
             except LogUnavailableError:
                 log.warning("kafka does not answer; reading again")
                 await asyncio.sleep(RETRY_S)
                 continue
-            if found and not self._pending:
-                deadline = time.monotonic() + patience_s
-            self._pending.extend(found)
+            if not raws and not self._gathered.count:
+                return
+            if raws and not self._gathered.count:
+                deadline = time.monotonic() + self._settings.batch_ms / 1000
+            # When partitions move meanwhile, this batch is dropped and another one takes its place.
+            await self._decode(raws, self._gathered)
 
-    async def _finish(self, storing: Coroutine[Any, Any, None]) -> None:
-        """Let it end even when we are told to stop.
-
-        An insert that is given up in the middle may still land, after the next process has asked
-        how far the store is: then its rows would stand there twice.
-        """
-        task = asyncio.create_task(storing)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=self._settings.shutdown_s)
-            task.cancel()
-            raise
-
-    async def _store_pending(self, reader: KafkaReader) -> None:
-        """Store what is pending, whatever it takes, then say so to the group."""
-        batch = await self._insisting(lambda: self._read_batch(self._pending))
-        await self._insisting(lambda: self._store_batch(batch))
-        self._pending = []
-        try:
-            await reader.commit(batch.ends())
-        except LogUnavailableError:
-            # The store knows how far it is; the commit shows the lag to operators.
-            log.warning("kafka did not take the commit")
-
-    async def _insisting(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await attempt()
-            except (StoreUnavailableError, LogUnavailableError, RegistryError) as error:
-                log.warning("cannot store; trying again", extra={"reason": str(error)})
-                self._jobs.clear()  # they may be ahead of what was stored
-                await asyncio.sleep(RETRY_S)
-
-    async def _read_batch(self, raws: Sequence[RawRecord]) -> _Batch:
-        """Decode; what can never be read goes to the dead-letter topic."""
-        await self._records.learn(raws)
-        batch = _Batch(raws)
-        rejected: list[tuple[RawRecord, str]] = []
+    async def _decode(self, raws: Sequence[RawRecord], batch: _Batch) -> None:
+        """Add the records to ``batch``; what can never be read is put aside in it."""
+        await self._insisting(self._records.learn, raws)
+        batch.cover(raws)
         for raw in raws:
             try:
                 match raw.topic:
@@ -158,61 +139,96 @@ class Materializer:
                         batch.items.append(self._records.read_item(raw))
                     case _:
                         batch.deliveries.append(self._records.read_delivery(raw))
+                self._unreadable_in_a_row = 0
             except UnreadableRecordError as error:
-                rejected.append((raw, str(error)))
-                self._check_sanity(len(rejected), raw, error)
-        if len(rejected) < len(raws):
-            self._unreadable_in_a_row = 0
-        for raw, reason in rejected:
-            await self._log.reject(raw, reason, to=topics.SCRAPE_DLQ)
-        self._unreadable_in_a_row += len(rejected)
-        return batch
+                batch.rejected.append((raw, str(error)))
+                self._unreadable_in_a_row += 1
+                self._check_sanity(raw, error)
 
-    def _check_sanity(self, rejected: int, raw: RawRecord, error: Exception) -> None:
-        if self._unreadable_in_a_row + rejected > UNREADABLE_AT_MOST:
+    def _check_sanity(self, raw: RawRecord, error: Exception) -> None:
+        if self._unreadable_in_a_row > UNREADABLE_AT_MOST:
             raise ScrapestreamError(
                 f"more than {UNREADABLE_AT_MOST} records cannot be read, the last one "
                 f"{raw.topic}/{raw.partition}/{raw.offset}: {error}. "
                 "Is this the registry that they were written with?"
             ) from error
 
-    async def _store_batch(self, batch: _Batch) -> None:
-        await self._insert(items.projection, batch.items, batch.raws)
-        changed = await self._folded(batch.events)
-        await self._insert(jobs.projection, changed, batch.raws)
-        await self._insert(job_events.projection, batch.events, batch.raws)
-        await self._insert(webhook_events.projection, batch.deliveries, batch.raws)
+    async def _store_batch(self, batch: _Batch, reader: KafkaReader) -> None:
+        """Store a batch, whatever it takes, then say so to the group."""
+        for raw, reason in batch.rejected:
+            await self._insisting(self._log.reject, raw, reason, to=topics.SCRAPE_DLQ)
+        # Here and not while gathering: jobs that are asked for must stand in the store.
+        changed = await self._insisting(self._folded, batch.events)
+        tables: Sequence[tuple[Projection, Sequence[Any]]] = (
+            (items.projection, batch.items),
+            (jobs.projection, changed),
+            (job_events.projection, batch.events),
+            (webhook_events.projection, batch.deliveries),
+        )
+        for projection, states in tables:
+            if states:
+                rows = [projection.row(state) for state in states]
+                token = f"{projection.table}:{batch.name()}"
+                await self._insisting(self._clickhouse.insert, projection, rows, token)
+        try:
+            await reader.commit(batch.ends)
+        except LogUnavailableError:
+            # The store knows how far it is; the commit shows the lag to operators.
+            log.warning("kafka did not take the commit")
+
+    async def _insisting(
+        self, attempt: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        while True:
+            try:
+                return await attempt(*args, **kwargs)
+            except (StoreUnavailableError, LogUnavailableError, RegistryError) as error:
+                log.warning("cannot go on; trying again", extra={"reason": str(error)})
+                await asyncio.sleep(RETRY_S)
+
+    async def _stored(self) -> None:
+        """Wait for the batch under way; raises what ended it, which is a bug."""
+        if self._storing is not None:
+            await asyncio.wait({self._storing})
+            self._storing.result()
+
+    async def _end_storing(self) -> None:
+        """Let the batch under way end even when we are told to stop.
+
+        An insert that is given up in the middle may still land, after the next process has asked
+        how far the store is: then its rows would stand there twice.
+        """
+        if self._storing is not None:
+            await asyncio.wait({self._storing}, timeout=self._settings.shutdown_s)
+            self._storing.cancel()
 
     async def _folded(self, events: Sequence[Recorded]) -> list[Job]:
         """The newest state of each job that ``events`` change."""
-        touched = dict.fromkeys(each.job_id for each in events)
+        histories: dict[JobId, list[Recorded]] = {}
+        for recorded in events:
+            histories.setdefault(recorded.job_id, []).append(recorded)
         # Also for a job that begins here: its request may have been appended twice.
-        unknown = [job_id for job_id in touched if job_id not in self._jobs]
+        unknown = [job_id for job_id in histories if job_id not in self._jobs]
         if unknown:
             self._jobs.update(await self._store.find_many(unknown))
-        for recorded in events:
-            job = evolve(self._jobs.get(recorded.job_id), recorded)
+        changed = []
+        for job_id, history in histories.items():
+            job = fold(history, self._jobs.get(job_id))
             if job is not None:
-                self._jobs[recorded.job_id] = job
-                self._jobs.move_to_end(recorded.job_id)
-        changed = [self._jobs[job_id] for job_id in touched if job_id in self._jobs]
+                changed.append(job)
+                self._jobs[job_id] = job
+                self._jobs.move_to_end(job_id)
         while len(self._jobs) > KNOWN_JOBS:
             self._jobs.popitem(last=False)
         return changed
-
-    async def _insert(
-        self, projection: Projection, states: Sequence[Any], raws: Sequence[RawRecord]
-    ) -> None:
-        if states:
-            rows = [projection.row(state) for state in states]
-            await self._clickhouse.insert(projection, rows, _token(projection, raws))
 
     async def _positions(
         self, partitions: frozenset[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
         """Where to go on: behind what the store has."""
+        await self._let_go(partitions)
         self._jobs.clear()
-        self._pending = []
+        self._unreadable_in_a_row = 0
         while True:
             try:
                 ends = {topic: await self._store.stored_ends(topic) for topic in TOPICS}
@@ -224,30 +240,49 @@ class Materializer:
         return {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
 
     async def _let_go(self, partitions: frozenset[TopicPartition]) -> None:
-        """Before partitions move: finish the insert under way, drop what is not begun."""
-        async with self._storing:
-            self._pending = []
+        """Before partitions move: finish the batch under way, drop what is only gathered."""
+        self._gathered = _Batch()
+        if self._storing is not None:
+            await asyncio.wait({self._storing})
+        self._gathered = _Batch()
+
+
+def _collect_garbage_rarely() -> None:
+    """Let this process look for cycles seldom: records and states have none.
+
+    By default every 700 new objects start a search, and now and then one through all modules:
+    a third of the time (``python -m bench materialize``).
+    """
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
 
 
 @dataclass(slots=True)
 class _Batch:
     """Records that are stored together."""
 
-    raws: Sequence[RawRecord]
     events: list[Recorded] = field(default_factory=list)
     items: list[RecordedItem] = field(default_factory=list)
     deliveries: list[RecordedDelivery] = field(default_factory=list)
+    rejected: list[tuple[RawRecord, str]] = field(default_factory=list)
+    """What can never be read, with the reason."""
+    count: int = 0
+    """Records, those rejected too."""
+    firsts: dict[TopicPartition, int] = field(default_factory=dict)
+    """The offset of the first record of each partition."""
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    """The offset after the last record of each partition."""
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """The offset after the last record of each partition."""
-        return {(raw.topic, raw.partition): raw.offset + 1 for raw in self.raws}
+    def cover(self, raws: Sequence[RawRecord]) -> None:
+        """Count records, which are in order within a partition."""
+        firsts = {(raw.topic, raw.partition): raw.offset for raw in reversed(raws)}
+        self.firsts = firsts | self.firsts
+        self.ends |= {(raw.topic, raw.partition): raw.offset + 1 for raw in raws}
+        self.count += len(raws)
 
-
-def _token(projection: Projection, raws: Sequence[RawRecord]) -> str:
-    """Names the exact ranges of a batch, so that the same insert again stores nothing."""
-    firsts: dict[TopicPartition, int] = {}
-    for raw in raws:
-        firsts.setdefault((raw.topic, raw.partition), raw.offset)
-    ends = {(raw.topic, raw.partition): raw.offset + 1 for raw in raws}
-    ranges = ";".join(f"{part}:{firsts[part]}-{ends[part]}" for part in sorted(ends))
-    return f"{projection.table}:{hashlib.sha256(ranges.encode()).hexdigest()}"
+    def name(self) -> str:
+        """The same for the same records, so that the same insert again stores nothing."""
+        ranges = ";".join(
+            f"{part}:{self.firsts[part]}-{self.ends[part]}" for part in sorted(self.ends)
+        )
+        return hashlib.sha256(ranges.encode()).hexdigest()

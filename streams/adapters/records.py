@@ -97,7 +97,11 @@ class Records:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
         return Recorded(
-            **_envelope_in(record),
+            # Spelled out: this is called for every event that a process reads.
+            job_id=record["job_id"],
+            tenant=record["tenant"],
+            event_id=record["event_id"],
+            occurred_at=record["occurred_at"],
             partition=raw.partition,
             offset=raw.offset,
             event=_built(record, JOB_EVENT_TYPES[name]),
@@ -213,7 +217,5 @@ def _built(record: Mapping[str, Any], cls: type[T]) -> T:
 
 
 def _traceparent_of(raw: RawRecord) -> str | None:
-    for name, value in raw.headers:
-        if name == "traceparent":
-            return value.decode("ascii", "replace")
-    return None
+    value = dict(raw.headers).get("traceparent")
+    return None if value is None else value.decode("ascii", "replace")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.domain.events import Recorded
+from streams.domain.events import JobEvent, Recorded
 from streams.projections.projection import Projection, Row
 
 
 def row(recorded: Recorded) -> Row:
     """One event. The webhook's secret stays in the log alone, encrypted as it is."""
-    payload = msgspec.to_builtins(recorded.event)
-    if isinstance(payload.get("webhook"), dict):
-        payload["webhook"] = {**payload["webhook"], "secret": None}
     return (
         recorded.job_id,
         recorded.partition,
@@ -22,8 +19,16 @@ def row(recorded: Recorded) -> Row:
         recorded.tenant,
         recorded.occurred_at,
         recorded.traceparent or "",
-        msgspec.json.encode(payload).decode(),
+        _payload(recorded.event).decode(),
     )
+
+
+def _payload(event: JobEvent) -> bytes:
+    if getattr(event, "webhook", None) is None:  # most: encoded as they are
+        return msgspec.json.encode(event)
+    fields = msgspec.to_builtins(event)
+    fields["webhook"] = {**fields["webhook"], "secret": None}
+    return msgspec.json.encode(fields)
 
 
 projection = Projection(
