@@ -14,7 +14,8 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -48,7 +49,7 @@ T = TypeVar("T")
 GROUP = "materializer"
 TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
-NEW_OBJECTS = 200_000  # before garbage is looked for: those of some 20,000 events
+NEW_OBJECTS = 200_000  # before cycles are looked for; records and states have none
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
 IDLE_S = 1.0  # how long a bug in storing can stay unseen while nothing comes
@@ -59,8 +60,7 @@ SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for 
 class Materializer:
     """Fills every projection from its topic.
 
-    While a batch is stored the next one is read and decoded; it is stored when the one before it
-    is, so that each table gets its rows in the order of the log.
+    While a batch is stored the next one is read and decoded; its own turn comes after that.
     """
 
     def __init__(
@@ -79,6 +79,8 @@ class Materializer:
         """As they will stand in the store when the batch under way is stored."""
         self._gathered = _Batch()
         self._storing: asyncio.Task[None] | None = None
+        self._in_place = False
+        """Whether reading goes on behind what is stored; until then nothing may be stored."""
         self._unreadable_in_a_row = 0
         self._ready = asyncio.Event()
 
@@ -94,17 +96,20 @@ class Materializer:
             on_revoked=self._let_go,
             session_s=SESSION_S,
         ) as reader:
-            _collect_garbage_rarely()
             try:
-                while True:
-                    await self._gather(reader)
-                    await self._stored()
-                    # Nothing is awaited from here to the task: partitions cannot move in between.
-                    batch, self._gathered = self._gathered, _Batch()
-                    if batch.count:
-                        self._storing = asyncio.create_task(self._store_batch(batch, reader))
+                with _rare_garbage_collection():
+                    while True:
+                        await self._gather(reader)
+                        await self._stored()
+                        self._begin_storing(reader)
             finally:
                 await self._end_storing()
+
+    def _begin_storing(self, reader: KafkaReader) -> None:
+        # Nothing is awaited here: partitions cannot move between the question and the start.
+        batch, self._gathered = self._gathered, _Batch()
+        if batch.count and self._in_place:
+            self._storing = asyncio.create_task(self._store_batch(batch, reader))
 
     async def _gather(self, reader: KafkaReader) -> None:
         """Read and decode until a batch is full, its first record has waited, or none comes."""
@@ -119,9 +124,9 @@ class Materializer:
                 log.warning("kafka does not answer; reading again")
                 await asyncio.sleep(RETRY_S)
                 continue
-            if not raws and not self._gathered.count:
-                return
-            if raws and not self._gathered.count:
+            if not self._gathered.count:
+                if not raws:
+                    return
                 deadline = time.monotonic() + self._settings.batch_ms / 1000
             # When partitions move meanwhile, this batch is dropped and another one takes its place.
             await self._decode(raws, self._gathered)
@@ -236,25 +241,30 @@ class Materializer:
             except StoreUnavailableError as error:
                 log.warning("cannot ask where to go on; again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
+        self._gathered = _Batch()  # the broker may have begun at what was committed
+        self._in_place = True
         self._ready.set()
         return {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
 
     async def _let_go(self, partitions: frozenset[TopicPartition]) -> None:
         """Before partitions move: finish the batch under way, drop what is only gathered."""
+        self._in_place = False
         self._gathered = _Batch()
         if self._storing is not None:
             await asyncio.wait({self._storing})
-        self._gathered = _Batch()
 
 
-def _collect_garbage_rarely() -> None:
-    """Let this process look for cycles seldom: records and states have none.
-
-    By default every 700 new objects start a search, and now and then one through all modules:
-    a third of the time (``python -m bench materialize``).
-    """
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Look for cycles seldom, and not in what is there: it took a third of the time."""
+    before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing
 
@@ -13,7 +14,8 @@ from schemas.catalog import all_schemas, schemas_in
 from streams.domain import events
 from streams.domain.decide import Advance, decide
 from streams.domain.events import AUTHORS, Author, Decision, JobEvent, Report, Request
-from streams.domain.fold import evolve, fold
+from streams.domain.fold import Changes, evolve, fold
+from streams.domain.job import Job
 from tests.domain.test_job_story import ALL, ASKED, CRASHED, FIRST_TRY, HALF, TAKEN, later
 from tests.support.given import recorded
 
@@ -56,6 +58,26 @@ def test_any_order_of_events_folds_and_repeats_change_nothing(
     job = fold(log)
     for again in log:
         assert evolve(job, again) == job
+
+
+@random(st.lists(st.sampled_from(ANY), max_size=12), st.integers(0, 12))
+def test_folding_on_is_the_same_as_one_by_one_and_leaves_the_first_state_alone(
+    story: list[JobEvent], first: int
+) -> None:
+    log = [recorded(event, offset, at_s=offset) for offset, event in enumerate([ASKED, *story])]
+    start = fold(log[:first])
+    as_it_was = copy.deepcopy(start)
+    one_by_one = start
+    for each in log[first:]:
+        one_by_one = evolve(one_by_one, each)
+    assert fold(log[first:], start) == one_by_one == fold(log)
+    assert start == as_it_was
+
+
+def test_changes_are_fields_of_a_job_with_the_same_types() -> None:
+    in_job = typing.get_type_hints(Job)
+    for name, type_ in typing.get_type_hints(Changes).items():
+        assert in_job[name] == type_, name
 
 
 @random(st.lists(st.sampled_from(ANY), max_size=12))

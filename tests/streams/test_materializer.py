@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import pytest
 
@@ -34,6 +36,7 @@ from streams.ports import NewRecord
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS, SCRAPE_DLQ
 
+T = TypeVar("T")
 ASKED = ScrapeRequested(
     kind="google_reviews", url="https://x/", webhook=Webhook(url="https://h/", secret="sealed")
 )
@@ -110,8 +113,22 @@ async def stored(clickhouse: ClickHouse, job_ids: Sequence[JobId], count: int) -
             await asyncio.sleep(0.02)
 
 
+def slowly(answer: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """Leave the broker time to send what it would begin with."""
+
+    async def wait_and_answer(*args: Any) -> T:
+        await asyncio.sleep(0.5)
+        return await answer(*args)
+
+    return wait_and_answer
+
+
 @pytest.mark.timeout(120)
-async def test_interrupted_at_random_it_stores_each_record_once(parts: Settings) -> None:
+@pytest.mark.parametrize("batch_rows", [100, 5_000])  # many batches under way, and few
+async def test_interrupted_at_random_it_stores_each_record_once(
+    parts: Settings, batch_rows: int
+) -> None:
+    parts = replace(parts, batch_rows=batch_rows)
     rng = random.Random(20261122)  # noqa: S311 - repeatable, not secret
     jobs = [new_job_id() for _ in range(40)]
     events = [story(job_id, progress=rng.randrange(30)) for job_id in jobs]
@@ -146,6 +163,26 @@ async def test_interrupted_at_random_it_stores_each_record_once(parts: Settings)
             assert [known.event for known in await store.read_events(job_id)][1:] == [
                 new.event for new in each
             ][1:]
+
+
+async def test_what_is_stored_is_not_stored_again_when_the_group_has_forgotten_its_place(
+    parts: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = replace(parts, batch_rows=20)
+    before, after = new_job_id(), new_job_id()
+    async with open_log(parts, "test") as log, open_clickhouse(parts) as clickhouse:
+        await log.event_log.append(story(before, progress=200))
+        async with materializing(parts):
+            await stored(clickhouse, [before], 204)
+        monkeypatch.setattr("streams.materializer.GROUP", f"it-{before}")
+        monkeypatch.setattr(ClickHouseStore, "stored_ends", slowly(ClickHouseStore.stored_ends))
+        async with materializing(parts):
+            await log.event_log.append(story(after, progress=0))
+            await stored(clickhouse, [after], 4)
+        rows = await clickhouse.rows(
+            "SELECT count(), uniqExact(partition, offset) FROM job_events_v1"
+        )
+        assert rows[0][0] == rows[0][1]
 
 
 async def test_a_secret_stays_out_of_the_store(parts: Settings) -> None:
