@@ -8,14 +8,12 @@ and replace each other, so a crash between two inserts leaves nothing out and no
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -37,6 +35,7 @@ from streams.errors import (
     StoreUnavailableError,
     UnreadableRecordError,
 )
+from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
 from streams.projections import items, job_events, jobs, webhook_events
 from streams.projections.projection import Projection
@@ -49,7 +48,6 @@ T = TypeVar("T")
 GROUP = "materializer"
 TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
-NEW_OBJECTS = 200_000  # before cycles are looked for; records and states have none
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
 IDLE_S = 1.0  # how long a bug in storing can stay unseen while nothing comes
@@ -81,6 +79,8 @@ class Materializer:
         self._storing: asyncio.Task[None] | None = None
         self._in_place = False
         """Whether reading goes on behind what is stored; until then nothing may be stored."""
+        self._next: dict[TopicPartition, int] = {}
+        """The offset of the next record to take of each partition."""
         self._unreadable_in_a_row = 0
         self._ready = asyncio.Event()
 
@@ -97,7 +97,7 @@ class Materializer:
             session_s=SESSION_S,
         ) as reader:
             try:
-                with _rare_garbage_collection():
+                with rare_garbage_collection():
                     while True:
                         await self._gather(reader)
                         await self._stored()
@@ -124,12 +124,20 @@ class Materializer:
                 log.warning("kafka does not answer; reading again")
                 await asyncio.sleep(RETRY_S)
                 continue
+            raws = self._fresh(raws)
             if not self._gathered.count:
                 if not raws:
                     return
                 deadline = time.monotonic() + self._settings.batch_ms / 1000
             # When partitions move meanwhile, this batch is dropped and another one takes its place.
             await self._decode(raws, self._gathered)
+
+    def _fresh(self, raws: Sequence[RawRecord]) -> list[RawRecord]:
+        """Those not taken yet: what was read before its partition was put in place comes again."""
+        fresh = [raw for raw in raws if raw.offset >= self._next.get((raw.topic, raw.partition), 0)]
+        for raw in fresh:
+            self._next[raw.topic, raw.partition] = raw.offset + 1
+        return fresh
 
     async def _decode(self, raws: Sequence[RawRecord], batch: _Batch) -> None:
         """Add the records to ``batch``; what can never be read is put aside in it."""
@@ -241,10 +249,11 @@ class Materializer:
             except StoreUnavailableError as error:
                 log.warning("cannot ask where to go on; again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
+        self._next = {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
         self._gathered = _Batch()  # the broker may have begun at what was committed
         self._in_place = True
         self._ready.set()
-        return {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
+        return dict(self._next)
 
     async def _let_go(self, partitions: frozenset[TopicPartition]) -> None:
         """Before partitions move: finish the batch under way, drop what is only gathered."""
@@ -252,19 +261,6 @@ class Materializer:
         self._gathered = _Batch()
         if self._storing is not None:
             await asyncio.wait({self._storing})
-
-
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Look for cycles seldom, and not in what is there: it took a third of the time."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @dataclass(slots=True)
