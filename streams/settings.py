@@ -11,6 +11,8 @@ import msgspec
 from streams.errors import InvalidSettingError
 
 PREFIX = "SCRAPESTREAM_"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
+"""Where one reaches what listens on every address."""
 SECRETS = frozenset({"secret_key"})
 """Fields whose values are never shown."""
 
@@ -95,6 +97,15 @@ class Settings:
     """Time after which it inserts what it has, milliseconds."""
     log_json: bool = True
     """One JSON object a log line; false: lines for people."""
+
+    def api_url(self) -> str:
+        """How clients reach the API: ``public_url``, or where it listens; no slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = EVERYWHERE.get(self.api_host, self.api_host)
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        return f"http://{host}:{self.api_port}"
 
     def brokers(self) -> list[str]:
         """``host:port`` of each broker."""

@@ -14,7 +14,7 @@ from streams.agents.faust_app import AgentApp, run_app
 from streams.agents.insist import insisting
 from streams.agents.open_deliveries import OpenDeliveries
 from streams.agents.past import Past
-from streams.agents.webhooks import public_url_of, schedule_delivery
+from streams.agents.webhooks import schedule_delivery
 from streams.ports import RawRecord
 from streams.role_server import role_server
 from streams.sealing import Sealer
@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
         )
         past = Past(past_reader, WEBHOOK_EVENTS, log.records.learn)
         owed = OpenDeliveries(deliveries, past, log.records.read_delivery)
-        public_url = public_url_of(settings)
+        public_url = settings.api_url()
 
         async def schedule(raw: RawRecord) -> None:
             await schedule_delivery(log.records.read_event(raw), log.event_log, public_url)

@@ -30,21 +30,10 @@ from streams.domain.webhook import (
 )
 from streams.errors import UnavailableError
 from streams.ports import EventLog
-from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
 LONGEST_MESSAGE = 2_000  # keeps a body well under the 20 kB that Standard Webhooks advises
-
-
-def public_url_of(settings: Settings) -> str:
-    """How clients reach the API, without a slash at the end."""
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    host = EVERYWHERE.get(settings.api_host, settings.api_host)
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{settings.api_port}"
 
 
 def owed(recorded: Recorded, public_url: str) -> RecordedDelivery | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.agents.webhooks import owed, public_url_of, schedule_deliveries
+from streams.agents.webhooks import owed, schedule_deliveries
 from streams.domain.events import (
     Ending,
     Recorded,
@@ -138,7 +138,7 @@ def test_a_partial_result_says_what_is_missing() -> None:
     ],
 )
 def test_links_lead_to_where_clients_reach_the_api(settings: Settings, url: str) -> None:
-    assert public_url_of(settings) == url
+    assert settings.api_url() == url
 
 
 async def test_a_log_that_is_away_holds_the_event_until_it_is_stored(
