@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
-from bench import materialize, scrape, start, submit
+from bench import long_list, materialize, scrape, soak, start, submit
 
-MEASUREMENTS: Mapping[str, Callable[[Path], Awaitable[None]]] = {
+MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "start": start.measure,
     "scrape": scrape.measure,
+    "long_list": long_list.measure,
+    "soak": soak.measure,
     "submit": submit.measure,
     "materialize": materialize.measure,
 }
