@@ -9,13 +9,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import long_list, materialize, scrape, soak, start, submit
+from bench import chaos, long_list, materialize, scrape, soak, start, submit
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "start": start.measure,
     "scrape": scrape.measure,
     "long_list": long_list.measure,
     "soak": soak.measure,
+    "chaos": chaos.measure,
     "submit": submit.measure,
     "materialize": materialize.measure,
 }

@@ -58,9 +58,11 @@ def role_command(directory: DataDirectory, verb: str, environment: Mapping[str, 
 
 
 def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str]) -> Part:
-    """A role's process; ``name`` is the role's, or ``worker-NUMBER``."""
+    """A role's process; ``name`` is the role's, or with a number, as ``worker-1`` or ``api-2``."""
+    role, _, number = name.partition("-")
+    if role == "api" and number:  # the first one has the port that was asked for
+        environment = {**environment, f"{PREFIX}API_PORT": str(directory.port(name))}
     settings = Settings.from_env(environment)
-    role = "worker" if name.startswith("worker-") else name
     # A worker opens foreign pages: it gets no key that it does not need.
     own = {} if role in KEY_HOLDERS else {f"{PREFIX}SECRET_KEY": ""}
     if role == "api":
