@@ -60,7 +60,40 @@ class Finished:
     """For a person: what happened and what can be done; empty when all went well."""
 
 
-Report = Described | Found | Progress | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """How items were read since the last such report; counts, so reports add up."""
+
+    selectors: Mapping[str, int] = field(default_factory=dict)
+    """Values read, by ``"FIELD SELECTOR"``: the selector that served (``FieldSelectors.key``)."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """New items, by where their values come from: ``dom``, ``network``, ..."""
+
+
+Report = Described | Found | Progress | Extracted | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSelectors:
+    """Where a field is looked for in a page: the first selector that gives a value serves."""
+
+    field: str
+    """Its name, without blanks."""
+    usual: tuple[str, ...]
+    """The site's pages as we know them; several where it has several layouts."""
+    fallbacks: tuple[str, ...] = ()
+    """For pages that are not as we know them. One that serves is a sign of drift."""
+    is_expected: bool = False
+    """Whether every item has the field."""
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        return self.usual + self.fallbacks
+
+    def key(self, selector: str) -> str:
+        """The name of one of them in an ``Extracted``."""
+        return f"{self.field} {selector}"
 
 
 class Page(Protocol):
@@ -100,6 +133,8 @@ class ParsedPage:
     outcome: str
     place: Mapping[str, Any]
     items: Sequence[Item]
+    selectors: Mapping[str, int] = field(default_factory=dict)
+    """Values read by ``"FIELD SELECTOR"``, as in ``Extracted``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +159,5 @@ class Scraper:
     check_options: Callable[[Mapping[str, str]], None]
     """Raises ``streams.errors.InvalidRequestError`` for options that the scraper cannot use;
     the API calls it before it takes a job. Pure."""
+    fields: Sequence[FieldSelectors] = ()
+    """What it looks for in pages, so that drift can be seen; empty when it reads no pages."""

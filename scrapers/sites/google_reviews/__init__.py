@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 
 from scrapers.contract import ParsedPage, Scraper
@@ -10,6 +11,7 @@ from scrapers.sites.google_reviews.cards import reviews_in
 from scrapers.sites.google_reviews.options import check_options
 from scrapers.sites.google_reviews.place import read_page
 from scrapers.sites.google_reviews.scroll import COMPLETE_SHARE, scrape
+from scrapers.sites.google_reviews.selectors import FIELDS
 from scrapers.sites.google_reviews.words import GOOGLE_DOMAINS
 
 _DOMAINS = "|".join(re.escape(domain) for domain in sorted(GOOGLE_DOMAINS, key=len, reverse=True))
@@ -26,7 +28,8 @@ def parse(html: str, url: str) -> ParsedPage:
     """
     reading = read_page(url, html)
     place = reading.place
-    items = tuple(reviews_in(html, now=datetime.now(UTC)))
+    used = Counter[str]()
+    items = tuple(reviews_in(html, now=datetime.now(UTC), used=used))
     outcome = reading.outcome
     if outcome == "completed" and len(items) < COMPLETE_SHARE * (place.reviews_total or 1):
         outcome = "partial"
@@ -42,6 +45,7 @@ def parse(html: str, url: str) -> ParsedPage:
             "url": place.url,
         },
         items=items,
+        selectors=used,
     )
 
 
@@ -63,4 +67,5 @@ scraper = Scraper(
     scrape=scrape,
     parse=parse,
     check_options=check_options,
+    fields=FIELDS,
 )

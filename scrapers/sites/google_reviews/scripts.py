@@ -6,7 +6,14 @@ their full text. Each script is the body of a function; ``arguments`` are its pa
 
 from __future__ import annotations
 
-_STATE = """
+import json
+
+from scrapers.sites.google_reviews.selectors import CARD
+
+_CARDS = f"const CARDS = {json.dumps(CARD.selectors)};"
+_STATE = (
+    _CARDS
+    + """
 const S = window.__scrapestream || (window.__scrapestream = {
   seen: new WeakSet(), stale: new WeakSet(), last: null, root: null, card: null,
   pending: [], read: [], size: -1, quietSince: performance.now(), spinnerSeen: false,
@@ -16,8 +23,6 @@ const quietMs = () => {
   if (size !== S.size) { S.size = size; S.quietSince = performance.now(); }
   return performance.now() - S.quietSince;
 };
-const CARDS = ['div.jftiEf[data-review-id]', 'div[data-review-id][aria-label]',
-  'div[data-review-id]:not([data-review-id] *)', '[data-review-id][role=article]', 'div.jftiEf'];
 const shown = (e) => e && e.getClientRects().length > 0;
 const main = () => [...document.querySelectorAll('[role=main]')]
   .find((m) => m.querySelector('h1, .jftiEf, [role=tab]') && !m.querySelector('[role=feed]'))
@@ -43,6 +48,7 @@ function hasSpinner() {  // it stands after the last card; costs what is there
   return false;
 }
 """
+)
 
 SETTLED = (
     _STATE
