@@ -230,7 +230,7 @@ def test_a_date_in_a_language_that_we_do_not_know_is_kept_as_shown() -> None:
 
 def test_the_scripts_in_the_page_look_for_the_same_cards() -> None:
     for selector in selectors.CARD.selectors:
-        assert json.dumps(selector) in scripts.ROUND
+        assert json.dumps(selector) in scripts.REVIEWS_OPEN
 
 
 def test_real_pages_without_classes_give_the_same_reviews(real_page: dict[str, str]) -> None:
