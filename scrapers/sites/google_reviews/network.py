@@ -40,8 +40,8 @@ def reviews_in_answer(body: str, *, now: datetime) -> Iterator[Item]:
     ``position`` counts from 1 within ``body``. ``likes`` is null: answers do not hold it.
     """
     seen: set[str] = set()
-    for entries in _lists_in(body):
-        for wrapped in entries:
+    for found in _lists_in(body):
+        for wrapped in found[2]:
             entry = _list(wrapped, 0) or []
             review_id = _text(entry, 0)
             if review_id and review_id not in seen and _is_review(entry):
@@ -49,11 +49,16 @@ def reviews_in_answer(body: str, *, now: datetime) -> Iterator[Item]:
                 yield _review(entry, review_id, len(seen), now)
 
 
+def ends_list(body: str) -> bool:
+    """Whether the answer brings reviews, and no cursor that more could be asked with."""
+    return any(found[1] is None for found in _lists_in(body))
+
+
 def _lists_in(body: str) -> Iterator[list[Any]]:
-    """The entries of each list of reviews in ``body``."""
+    """Each list of reviews in ``body``: ``[null, cursor, [[entry], ...]]``, not empty."""
     for value in _values_in(body):
         if _is_list(value):
-            yield value[2]
+            yield value
             continue
         for row in value:
             name, inner = _text(row, 1), _text(row, 2)
@@ -63,7 +68,7 @@ def _lists_in(body: str) -> Iterator[list[Any]]:
                 except (ValueError, RecursionError):
                     continue
                 if _is_list(payload):
-                    yield payload[2]
+                    yield payload
 
 
 def _values_in(body: str) -> Iterator[list[Any]]:
