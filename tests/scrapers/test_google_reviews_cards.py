@@ -140,6 +140,7 @@ def test_the_older_layout_with_both_texts_is_split() -> None:
         ("3 photos", False, None, 3),
         ("Local Guide · 1\u00a0204 avis · 2\u202f310 photos", True, 1_204, 2_310),
         ("ローカルガイド · クチコミ 81 件 · 写真 714 枚", True, 81, 714),
+        ("مراجعة واحدة · صورتان", False, 1, 2),
         ("", False, None, None),
     ],
 )

@@ -28,6 +28,10 @@ from scrapers.sites.google_reviews.words import PHOTO_WORDS
 LONGEST_DATE = 60
 """Characters; what is longer is a text that speaks of a date."""
 
+ARABIC_REVIEW = "مراجع"
+ARABIC_DUALS = ("تان", "تين")
+"""Arabic says "one review" and "two reviews" without a number."""
+
 _CONTRIBUTOR = re.compile(r"/contrib/(\d+)")
 _BACKGROUND = re.compile(r"background-image:\s*url\(\s*[\"']?(.+?)[\"']?\s*\)")
 _OUT_OF_FIVE = re.compile(r"([1-5](?:[.,]\d)?)\s*/\s*5")
@@ -117,10 +121,14 @@ def _author_line(line: str) -> tuple[bool, int | None, int | None]:
     """Read "Local Guide · 838 reviews · 11,362 photos"; the first part has no number then."""
     guide, reviews, photos = False, None, None
     for part in line.split("·"):
+        words = part.strip().casefold()
+        is_of_photos = any(word in words for word in PHOTO_WORDS)
         counts = counts_in(part)
+        if not counts and (is_of_photos or ARABIC_REVIEW in words):
+            counts = [2 if words.endswith(ARABIC_DUALS) else 1]
         if not counts:
-            guide = guide or bool(part.strip())
-        elif any(word in part.casefold() for word in PHOTO_WORDS):
+            guide = guide or bool(words)
+        elif is_of_photos:
             photos = counts[0]
         else:
             reviews = counts[0]
