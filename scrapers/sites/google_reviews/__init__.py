@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from scrapers.contract import ParsedPage, Scraper
 from scrapers.sites.google_reviews.cards import reviews_in
 from scrapers.sites.google_reviews.options import check_options
+from scrapers.sites.google_reviews.outcomes import has_nearly_all
 from scrapers.sites.google_reviews.place import read_page
-from scrapers.sites.google_reviews.scroll import COMPLETE_SHARE, scrape
+from scrapers.sites.google_reviews.scroll import scrape
 from scrapers.sites.google_reviews.selectors import FIELDS
 from scrapers.sites.google_reviews.words import GOOGLE_DOMAINS
 
@@ -31,7 +32,7 @@ def parse(html: str, url: str) -> ParsedPage:
     used = Counter[str]()
     items = tuple(reviews_in(html, now=datetime.now(UTC), used=used))
     outcome = reading.outcome
-    if outcome == "completed" and len(items) < COMPLETE_SHARE * (place.reviews_total or 1):
+    if outcome == "completed" and not has_nearly_all(len(items), place.reviews_total or 1):
         outcome = "partial"
     return ParsedPage(
         outcome=outcome,
