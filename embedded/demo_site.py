@@ -80,6 +80,7 @@ class DemoSite:
                 Route("/about", self._about),
                 *Batches(self._visit, self._counted_from).routes(),
                 Route("/maps/place/{name:path}", self._place),
+                Route("/maps/search/{name:path}", self._search),
                 Route("/short/{name:path}", self._short),
                 Route("/truth/{name:path}", self._truth),
                 Route("/consent", self._consent),
@@ -121,16 +122,7 @@ class DemoSite:
             case "not_a_place":
                 return HTMLResponse(not_found_page(labels))
             case "results":
-                is_one = visit.results == "one"
-                kept = [p for p in parse_qsl(visit.query) if p[0] not in ABOUT_THE_WAY]
-                text = results_page(
-                    visit.key.name,
-                    places=1 if is_one else 5,
-                    has_sponsored=is_one,
-                    query=urlencode(kept),
-                    language=labels.language,
-                )
-                return HTMLResponse(text)
+                return _results(visit)
             case "blank":
                 return HTMLResponse(page("Google Maps", '<div id="app-container"></div>'))
         return HTMLResponse(self._shown(visit, origin_of(request)))
@@ -157,6 +149,9 @@ class DemoSite:
                 "slow_open_ms": visit.slow_open_ms,
             },
         )
+
+    async def _search(self, request: Request) -> Response:
+        return _results(self._visit_of(request))
 
     async def _short(self, request: Request) -> Response:
         """As links that people share: an address that leads to the place."""
@@ -264,6 +259,22 @@ def _config(settings: DemoSettings) -> uvicorn.Config:
     return uvicorn.Config(
         DemoSite(settings).app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )
+
+
+def _results(visit: Visit) -> Response:
+    """Places for a search: the one of its name alone, among others, or only others."""
+    name = visit.key.name
+    others = [f"{name} {number}" for number in range(1, 6)]
+    names = {"one": [name], "named": [*others[:2], name, *others[2:]]}.get(visit.results, others)
+    kept = [part for part in parse_qsl(visit.query) if part[0] not in ABOUT_THE_WAY]
+    text = results_page(
+        name,
+        names,
+        has_sponsored=visit.results == "one",
+        query=urlencode(kept),
+        language=visit.look.labels.language,
+    )
+    return HTMLResponse(text)
 
 
 def _local(target: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote_plus
@@ -137,16 +137,24 @@ def not_found_page(labels: Labels | None = None) -> str:
 
 
 def results_page(
-    name: str, *, places: int = 5, has_sponsored: bool = False, query: str = "", language: str = ""
+    name: str,
+    places: Sequence[str] = (),
+    *,
+    has_sponsored: bool = False,
+    query: str = "",
+    language: str = "en",
 ) -> str:
-    """A list of places, none of them open; ``query`` goes to each of them."""
+    """A list of ``places`` (five, when none are given), none of them open.
+
+    ``query`` goes to each of them.
+    """
     labels = labels_in(language)
-    links = [f"{name} {number}" for number in range(1, places + 1)] if places > 1 else [name]
+    places = places or [f"{name} {number}" for number in range(1, 6)]
     cards = "".join(
         f'<div role="article" class="Nv2PK" aria-label="{escape(link)}"><a class="hfpxzc" '
         f'aria-label="{escape(link)}" href="/maps/place/{quote_plus(link)}'
         f'{escape("?" + query if query else "")}">{escape(link)}</a></div>'
-        for link in links
+        for link in places
     )
     if has_sponsored:
         other = f"{labels.sponsored} · Cake &amp; Co"

@@ -191,6 +191,17 @@ def test_a_list_of_one_place_leads_to_it_beside_an_advertisement(site: str) -> N
     assert "Sponsorisé" in page
 
 
+def test_a_search_finds_its_place_among_others(site: str) -> None:
+    found = {
+        results: re.findall(r'class="hfpxzc" aria-label="([^"]*)"', text_of(address))
+        for results in ("", "named", "one")
+        if (address := f"{site}/maps/search/Cafe+Central?results={results}")
+    }
+    assert found[""] == [f"Cafe Central {number}" for number in range(1, 6)]
+    assert sorted(found["named"]) == ["Cafe Central", *found[""]]
+    assert found["one"] == ["Cake &amp; Co", "Cafe Central"]
+
+
 def ask(site: str, source: str, cursor: str | None) -> Any:
     """The payload of the answer in today's shape."""
     call = ["/MapsUgcPostService.ListUgcPosts", json.dumps([None, cursor, 10]), None, "generic"]

@@ -59,7 +59,7 @@ SPONSORED_WORDS = (
     "anzeige", "anúncio", "sponsorizzato", "annuncio", "gesponsord", "advertentie",
     "sponsorowane", "reklama", "sponsorlu", "reklam", "реклама", "спонсируемый", "スポンサー",
     "広告", "赞助商广告", "广告", "赞助", "贊助商廣告", "廣告", "贊助", "스폰서", "광고",
-    "إعلان", "إعلان ممول", "برعاية", "प्रायोजित", "विज्ञापन",
+    "إعلان", "إعلان ممول", "إعلان مموَّل", "إعلان مُموَّل", "برعاية", "प्रायोजित", "विज्ञापन",
 )  # fmt: skip
 """The whole mark on a result that somebody paid for."""
 
