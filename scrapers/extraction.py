@@ -47,7 +47,7 @@ class FieldUse:
 def uses_of(fields: Sequence[FieldSelectors], selectors: Mapping[str, int]) -> Iterator[FieldUse]:
     """How each of ``fields`` was read (``selectors`` as in ``Extracted``).
 
-    The first field is the item itself. Nothing is said of other fields when there are no items.
+    The first field is the item itself: without one nothing is said of the other fields.
     """
     items = 0
     for table in fields:
@@ -62,7 +62,7 @@ def uses_of(fields: Sequence[FieldSelectors], selectors: Mapping[str, int]) -> I
 
 def log_extraction(task: ScrapeTask, scraper: Scraper, extracted: Extracted) -> None:
     """Say in one line what served, and warn of each fallback: the site's pages change."""
-    if not extracted.selectors:
+    if not (extracted.selectors or extracted.sources):
         return
     ids = {"job_id": task.job_id, "attempt": task.attempt, "kind": task.kind}
     log.info(

@@ -23,7 +23,6 @@ from streams.settings import Settings
 
 COLUMNS = ("FIELD", "SELECTOR", "COUNT#", "CHOICE")
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-NOTHING_TO_READ = "no_reviews"
 
 
 @dataclass(slots=True)
@@ -56,7 +55,7 @@ def probe(
         print_json(_as_json(scraper, url, found, uses, drifted))
     else:
         _print(found, uses, drifted)
-    if found.outcome == NOTHING_TO_READ or not uses[0].items:
+    if not found.items:
         raise typer.Exit(ExitCode.FAILED)
     if drifted:
         raise typer.Exit(ExitCode.DRIFTED)
@@ -118,7 +117,7 @@ def _print(found: Probed, uses: Sequence[FieldUse], drifted: Sequence[str]) -> N
     typer.echo(f"outcome {found.outcome}, {found.items} items, sources: {sources or 'none'}")
     if found.message:
         say(found.message)
-    if drifted and uses[0].items:
+    if drifted and found.items:
         say(f"no first choice serves for: {', '.join(drifted)}", style="yellow")
 
 

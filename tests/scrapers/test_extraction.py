@@ -84,6 +84,14 @@ def test_each_fallback_is_warned_of_once_and_all_is_one_line(
     assert all((one["job_id"], one["attempt"]) == ("j1", 1) for one in (info, *warnings))
 
 
+def test_items_that_come_by_another_way_than_the_page_warn_of_its_cards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log_extraction(TASK, scraper, Extracted(sources={"network": 40}))
+    (warning,) = [record.__dict__ for record in caplog.records]
+    assert (warning["message"], warning["field"]) == ("no selector finds a field", "card")
+
+
 def test_nothing_is_logged_when_nothing_was_read(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     log_extraction(TASK, scraper, Extracted())

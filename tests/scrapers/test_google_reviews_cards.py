@@ -59,6 +59,8 @@ def test_a_review_counts_once_although_its_id_is_on_two_elements() -> None:
         ("5 つ星のうち 4", 0, 4.0),
         ("4 von 5 Sternen", 0, 4.0),
         ("٣ نجوم", 0, 3.0),
+        ("نجمة واحدة", 0, 1.0),
+        ("نجمتان", 0, 2.0),
         (" étoiles", 3, 3.0),
         ("", 2, 2.0),
         ("", 0, None),

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from embedded.demo.cards import render
+from embedded.demo.generator import PlaceKey, demo_review
+from embedded.demo.labels import LANGUAGE_CODES, labels_in
+from embedded.demo.look import Look
 from scrapers.contract import FieldSelectors
 from scrapers.sites.google_reviews import parse, scripts, selectors
 from scrapers.sites.google_reviews.cards import reviews_in
@@ -231,6 +235,20 @@ def test_a_date_in_a_language_that_we_do_not_know_is_kept_as_shown() -> None:
 def test_the_scripts_in_the_page_look_for_the_same_cards() -> None:
     for selector in selectors.CARD.selectors:
         assert json.dumps(selector) in scripts.REVIEWS_OPEN
+
+
+@pytest.mark.parametrize("layout", ["cafe", "hotel"])
+@pytest.mark.parametrize("language", sorted(LANGUAGE_CODES))
+def test_cards_in_each_language_say_the_same_without_their_classes(
+    language: str, layout: str
+) -> None:
+    look = Look(labels=labels_in(language), layout=layout)
+    key = PlaceKey(reviews=80, seed=5)
+    html = "".join(render(demo_review(key, index), "http://x", look)["html"] for index in range(80))
+    reviews = read(html)
+    assert len(reviews) == 80
+    assert all(review["rating"] and review["published_at"] for review in reviews)
+    assert read(without_classes(html)) == reviews
 
 
 def test_real_pages_without_classes_give_the_same_reviews(real_page: dict[str, str]) -> None:

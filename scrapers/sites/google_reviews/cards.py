@@ -31,6 +31,8 @@ LONGEST_DATE = 60
 ARABIC_REVIEW = "مراجع"
 ARABIC_DUALS = ("تان", "تين")
 """Arabic says "one review" and "two reviews" without a number."""
+ARABIC_STARS = {"نجمتان": 2.0, "نجمتين": 2.0, "نجمة": 1.0}
+"""And "two stars", "one star"."""
 
 _CONTRIBUTOR = re.compile(r"/contrib/(\d+)")
 _BACKGROUND = re.compile(r"background-image:\s*url\(\s*[\"']?(.+?)[\"']?\s*\)")
@@ -152,7 +154,9 @@ def _stars(label: str) -> float | None:
     found = [number for number in numbers_in(label) if 0 < number <= 5]
     if len(found) == 2 and 5.0 in found:  # the other one is the best possible
         found.remove(5.0)
-    return found[0] if found else None
+    if not found:
+        return next((stars for word, stars in ARABIC_STARS.items() if word in label), None)
+    return found[0]
 
 
 def _date(card: LexborNode, reply: Reply, pick: Picker) -> str:

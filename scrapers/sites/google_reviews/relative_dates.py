@@ -83,7 +83,7 @@ AGO_WORDS = """
     ago hace il y a vor há atrás fa geleden temu önce назад قبل منذ पहले för sedan siden для тому
     před πριν από trước lalu sitten ezelőtt fra"""
 SIDE_WORDS = (
-    "google on auf sur en w в на su op no na data czas date дата تاريخ tarihi ultimo última"
+    "google on auf sur en w в на su op no na على data czas date дата تاريخ tarihi ultimo última"
 )
 """May stand beside a unit that has no number: it still means one of it. With any other word
 beside it, such as an amount in words that we do not know, it is no date for us."""
