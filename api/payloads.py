@@ -49,6 +49,7 @@ def job_payload(job: Job, links: Links) -> dict[str, Any]:
         "outcome": job.outcome,
         "title": job.title or None,
         "facts": job.facts,
+        "sources": job.sources,
         "priority": job.priority,
         "options": job.options,
         "metadata": job.metadata,

@@ -12,6 +12,7 @@ from streams.domain.events import (
     AttemptFailed,
     AttemptLost,
     CancelRequested,
+    ExtractionReported,
     Recorded,
     ScrapeCancelled,
     ScrapeCompleted,
@@ -90,6 +91,8 @@ def _own_fields(recorded: Recorded, job: Job) -> dict[str, Any]:
     match recorded.event:
         case TargetDescribed(title=title):
             return {"title": title}
+        case ExtractionReported(sources=sources):
+            return {"sources": sources}  # its selectors are for those who keep the scrapers
         case AttemptFailed(message=message, reason=reason):
             return {"error": message, "error_code": reason}
         case AttemptLost(reason=reason):

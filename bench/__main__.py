@@ -1,15 +1,19 @@
-"""``python -m bench [NAME ...]``: run measurements on a stack of their own and print them."""
+"""``python -m bench [NAME ...]``: run measurements on a stack of their own and print them.
+
+``python -m bench accuracy DIRECTORY`` reads saved pages instead, and needs no stack.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import chaos, long_list, materialize, scrape, soak, start, submit
+from bench import accuracy, chaos, long_list, materialize, scrape, soak, start, submit
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "start": start.measure,
@@ -20,12 +24,18 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "submit": submit.measure,
     "materialize": materialize.measure,
 }
+ACCURACY = "accuracy"
 
 
 def main() -> None:
     """Run what was asked for, each on a fresh stack, one after the other."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], metavar="NAME")
+    if sys.argv[1:2] == [ACCURACY]:
+        pages = argparse.ArgumentParser(prog=f"bench {ACCURACY}", description=accuracy.__doc__)
+        pages.add_argument("directory", type=Path)
+        accuracy.measure(pages.parse_args(sys.argv[2:]).directory)
+        return
     names = parser.parse_args().names or list(MEASUREMENTS)
     for name in names:
         with tempfile.TemporaryDirectory(prefix="scrapestream-bench-") as directory:

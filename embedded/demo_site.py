@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,6 +19,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from embedded.demo.answers import exact_truth_of
+from embedded.demo.batches import Batches, origin_of
 from embedded.demo.cards import render
 from embedded.demo.generator import (
     DEFAULT_PLACE,
@@ -30,12 +32,23 @@ from embedded.demo.generator import (
     star_list,
     truth_of,
 )
+from embedded.demo.home import about_page, home_page
 from embedded.demo.inbox import Inbox
-from embedded.demo.pages import captcha_page, consent_page, page, place_page, results_page
-from embedded.demo.visit import MAX_REVIEWS, Visit, number_in, read_visit
+from embedded.demo.labels import labels_in
+from embedded.demo.pages import (
+    announced_stars,
+    captcha_page,
+    consent_page,
+    not_found_page,
+    page,
+    place_page,
+    results_page,
+)
+from embedded.demo.visit import Visit, read_visit
 
-VIEWS = ("no_reviews", "limited", "consent", "captcha", "not_a_place", "results", "blank")
 COOKIE = "SOCS"
+ABOUT_THE_WAY = ("view", "results")
+"""Parameters of a page before the place; the place itself is without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,8 @@ class DemoSite:
     def __init__(self, settings: DemoSettings) -> None:
         """Take the defaults of all places."""
         self._settings = settings
+        self._counted_from = datetime.now(UTC)
+        """Exact dates count back from here, and so stay the same."""
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -63,8 +78,10 @@ class DemoSite:
                 Route("/", self._home),
                 Route("/demo", self._demo),
                 Route("/about", self._about),
-                Route("/maps/place/{name}/reviews.json", self._batch),
+                *Batches(self._visit, self._counted_from).routes(),
                 Route("/maps/place/{name:path}", self._place),
+                Route("/maps/search/{name:path}", self._search),
+                Route("/short/{name:path}", self._short),
                 Route("/truth/{name:path}", self._truth),
                 Route("/consent", self._consent),
                 Route("/consent/save", self._save_consent, methods=["POST"]),
@@ -75,78 +92,94 @@ class DemoSite:
             ]
         )
 
-    def _visit(self, request: Request) -> Visit:
+    def _visit(self, name: str, query: Mapping[str, str], text: str) -> Visit:
         settings = self._settings
         return read_visit(
-            request, reviews=settings.reviews, latency_ms=settings.latency_ms, seed=settings.seed
+            name,
+            query,
+            text=text,
+            reviews=settings.reviews,
+            latency_ms=settings.latency_ms,
+            seed=settings.seed,
         )
 
+    def _visit_of(self, request: Request) -> Visit:
+        name, query = request.path_params["name"], request.query_params
+        return self._visit(name, query, str(request.url.query))
+
     async def _place(self, request: Request) -> Response:
-        visit = self._visit(request)
+        visit = self._visit_of(request)
+        labels = visit.look.labels
         match visit.view:
             case "consent":
                 if COOKIE not in request.cookies:
                     target = f"{request.url.path}?{request.url.query}"
-                    return RedirectResponse(f"/consent?{urlencode({'continue': target})}")
+                    asked = urlencode({"continue": target, "hl": labels.language})
+                    return RedirectResponse(f"/consent?{asked}")
                 visit = replace(visit, view="")
             case "captcha":
                 return RedirectResponse("/sorry/index")
             case "not_a_place":
-                body = (
-                    "<main role='main'><h2>Google Maps can't find this place</h2><p>Make sure "
-                    "that your search is spelled correctly, or add a city and a biscuit.</p></main>"
-                )
-                return HTMLResponse(page("Google Maps", body))
+                return HTMLResponse(not_found_page(labels))
             case "results":
-                return HTMLResponse(results_page(visit.key.name))
+                return _results(visit)
             case "blank":
                 return HTMLResponse(page("Google Maps", '<div id="app-container"></div>'))
+        return HTMLResponse(self._shown(visit, origin_of(request)))
+
+    def _shown(self, visit: Visit, origin: str) -> str:
+        """The page of the place itself."""
         cards = [
-            render(demo_review(visit.key, index), _origin(request), visit.layout)
+            render(demo_review(visit.key, index), origin, visit.look)
             for index in range(min(3, visit.key.reviews))
         ]
-        return HTMLResponse(
-            place_page(
-                visit.key,
-                has_menu=visit.has_menu,
-                has_sort=visit.has_sort,
-                view=visit.view,
-                first_cards=cards,
-                list_url=f"{visit.base_url}/reviews.json?{visit.query}",
-            )
+        return place_page(
+            visit.key,
+            has_menu=visit.has_menu,
+            has_sort=visit.has_sort,
+            view=visit.view,
+            first_cards=cards,
+            list_url=f"{visit.base_url}/reviews.json?{visit.query}",
+            look=visit.look,
+            announced=visit.announced,
+            script_options={
+                "network": visit.network,
+                "virtual": visit.is_virtual,
+                "scroll": visit.scroll,
+                "slow_open_ms": visit.slow_open_ms,
+            },
         )
 
-    async def _batch(self, request: Request) -> Response:
-        visit = self._visit(request)
-        offset = number_in(request.query_params.get("offset"), 0, MAX_REVIEWS)
-        await asyncio.sleep(visit.latency_ms / 1_000)
-        end = visit.key.reviews if visit.stop_at is None else min(visit.stop_at, visit.key.reviews)
-        if visit.is_stuck(offset):
-            return JSONResponse({"cards": [], "next": offset})
-        indexes = list_order(visit.key, visit.sort)[offset : min(offset + visit.batch, end)]
-        cards = [
-            render(demo_review(visit.key, index), _origin(request), visit.layout)
-            for index in indexes
-        ]
-        following = offset + visit.batch
-        return JSONResponse({"cards": cards, "next": following if following < end else None})
+    async def _search(self, request: Request) -> Response:
+        return _results(self._visit_of(request))
+
+    async def _short(self, request: Request) -> Response:
+        """As links that people share: an address that leads to the place."""
+        visit = self._visit_of(request)
+        return RedirectResponse(f"{visit.base_url}?{visit.query}")
 
     async def _truth(self, request: Request) -> Response:
-        visit = self._visit(request)
-        key, origin = visit.key, _origin(request)
+        visit = self._visit_of(request)
+        key, origin = visit.key, origin_of(request)
+        items = []
+        for position, index in enumerate(list_order(key, visit.sort), 1):
+            review = demo_review(key, index)
+            if visit.network:
+                truth = exact_truth_of(
+                    review, origin, counted_from=self._counted_from, look=visit.look
+                )
+            else:
+                truth = truth_of(review, origin, look=visit.look)
+            items.append({**_as_json(truth), "position": position})
         stars = star_list(key)
-        items = [
-            {**_as_json(truth_of(demo_review(key, index), origin)), "position": position}
-            for position, index in enumerate(list_order(key, visit.sort), 1)
-        ]
-        rating = round(sum(stars) / len(stars), 1) if stars else None
+        counts = announced_stars(key, visit.announced)
         place = {
             "title": key.name,
-            "rating": rating,
-            "reviews_total": key.reviews,
-            "histogram": {str(star): stars.count(star) for star in (5, 4, 3, 2, 1)},
+            "rating": round(sum(stars) / len(stars), 1) if stars else None,
+            "reviews_total": visit.announced,
+            "histogram": {str(star): counts[star] for star in (5, 4, 3, 2, 1)},
         }
-        return JSONResponse({"place": place, "items": items})
+        return JSONResponse({"place": place, "items": items[: visit.end]})
 
     async def _demo(self, request: Request) -> Response:
         key = PlaceKey(seed=self._settings.seed)
@@ -156,38 +189,15 @@ class DemoSite:
         )
 
     async def _home(self, request: Request) -> Response:
-        base = f"/maps/place/{quote_plus(DEFAULT_PLACE)}"
-        links = [("the default place", "/demo"), ("one review", f"{base}?reviews=1")]
-        links += [("no Menu tab", f"{base}?menu=0"), ("2,000 reviews", f"{base}?reviews=2000")]
-        links += [(view, f"{base}?view={view}") for view in VIEWS]
-        links += [
-            ("hotel layout", f"{base}?layout=hotel"),
-            ("list that stops", f"{base}?stop_at=30"),
-            ("list that hangs until it is loaded again", f"{base}?reload_at=30"),
-            ("no menu of orders", f"{base}?sort_menu=0"),
-        ]
-        links += [("what the default place holds", f"/truth/{quote_plus(DEFAULT_PLACE)}")]
-        links += [("a page that is no place", "/about"), ("webhooks received", "/inbox")]
-        items = "".join(f'<li><a href="{url}">{name}</a></li>' for name, url in links)
-        return HTMLResponse(
-            page(
-                "Demo site",
-                "<main><h1>Scrapestream's demo site</h1><p>Places that look like Google Maps to a "
-                "scraper. All of it is made up here, from a seed.</p><p>Parameters of a place: "
-                "<code>reviews</code> <code>latency_ms</code> <code>seed</code> <code>menu</code> "
-                "<code>batch</code> <code>view</code> <code>layout</code> <code>stop_at</code> "
-                "<code>stuck_at</code> <code>reload_at</code> <code>reloads</code> "
-                "<code>sort_menu</code>; of its truth "
-                f"also <code>sort</code>.</p><ul>{items}</ul></main>",
-            )
-        )
+        return HTMLResponse(home_page())
 
     async def _about(self, request: Request) -> Response:
-        body = "<main><h2>About</h2><p>No place: it has feelings, but no reviews.</p></main>"
-        return HTMLResponse(page("About", body))
+        return HTMLResponse(about_page())
 
     async def _consent(self, request: Request) -> Response:
-        return HTMLResponse(consent_page(_local(request.query_params.get("continue", "/"))))
+        query = request.query_params
+        target = _local(query.get("continue", "/"))
+        return HTMLResponse(consent_page(target, labels_in(query.get("hl", "en"))))
 
     async def _save_consent(self, request: Request) -> Response:
         # The form has two short fields; no parser is needed for them.
@@ -251,8 +261,20 @@ def _config(settings: DemoSettings) -> uvicorn.Config:
     )
 
 
-def _origin(request: Request) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}"
+def _results(visit: Visit) -> Response:
+    """Places for a search: the one of its name alone, among others, or only others."""
+    name = visit.key.name
+    others = [f"{name} {number}" for number in range(1, 6)]
+    names = {"one": [name], "named": [*others[:2], name, *others[2:]]}.get(visit.results, others)
+    kept = [part for part in parse_qsl(visit.query) if part[0] not in ABOUT_THE_WAY]
+    text = results_page(
+        name,
+        names,
+        has_sponsored=visit.results == "one",
+        query=urlencode(kept),
+        language=visit.look.labels.language,
+    )
+    return HTMLResponse(text)
 
 
 def _local(target: str) -> str:

@@ -11,7 +11,17 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Protocol
 
 from scrapers.attempt_log import AttemptLog
-from scrapers.contract import Described, Finished, Found, Page, Progress, Report, Scraper, Target
+from scrapers.contract import (
+    Described,
+    Extracted,
+    Finished,
+    Found,
+    Page,
+    Progress,
+    Report,
+    Scraper,
+    Target,
+)
 from streams.domain.tasks import ScrapeTask
 from streams.errors import (
     BrowserLostError,
@@ -61,7 +71,7 @@ class Attempt:
         self, task: ScrapeTask, scraper: Scraper, attempt_log: AttemptLog, settings: Settings
     ) -> None:
         self.task = task
-        self._scraper = scraper
+        self.scraper = scraper
         self._log = attempt_log
         self._settings = settings
         self._browser: SlotBrowser | None = None
@@ -80,6 +90,11 @@ class Attempt:
     def is_over(self) -> bool:
         """Whether its end is in the log, or nobody waits for it any more."""
         return self._log.is_ended or self._log.is_given_up
+
+    @property
+    def extracted(self) -> Extracted:
+        """How it has read its items so far."""
+        return self._log.extracted
 
     def know(self, known_ids: frozenset[str]) -> None:
         """Items of the job that earlier attempts have emitted."""
@@ -149,7 +164,7 @@ class Attempt:
         """In a thread: each report is in the log before the scraper goes on."""
         target = Target(url=self.task.url, known_ids=self._log.known_ids, options=self.task.options)
         with browser.open_page() as page:
-            for report in self._scraper.scrape(page, target):
+            for report in self.scraper.scrape(page, target):
                 asyncio.run_coroutine_threadsafe(self._take(report), loop).result()
                 if self._stop_reason is not None:
                     raise BrowserLostError("stopped")
@@ -167,6 +182,8 @@ class Attempt:
                 self._stage = stage
                 if is_new or time.monotonic() - self._log.appended_s >= PROGRESS_EVERY_S:
                     await self._log.progress(stage)
+            case Extracted():
+                self._log.count(report)
             case Finished():
                 self._finished = report
         self._reported_s = time.monotonic()

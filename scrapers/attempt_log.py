@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from scrapers.contract import Described, Item
+from scrapers.contract import Described, Extracted, Item
 from streams.domain.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    ExtractionReported,
     ItemsSpan,
     JobEvent,
     ProgressReported,
@@ -57,6 +59,8 @@ class AttemptLog:
         self._ids: set[str] = set()
         self._span = task.items
         self._ordinal = 0
+        self._selectors = Counter[str]()
+        self._sources = Counter[str]()
         self.is_given_up = False
         """Set when nobody waits for our word any more: then nothing is insisted on."""
         self.is_ended = False
@@ -73,6 +77,11 @@ class AttemptLog:
     def known_ids(self) -> frozenset[str]:
         """Ids of those items."""
         return frozenset(self._ids)
+
+    @property
+    def extracted(self) -> Extracted:
+        """How the attempt has read its items so far, in all its browsers."""
+        return Extracted(selectors=dict(self._selectors), sources=dict(self._sources))
 
     def know(self, ids: frozenset[str]) -> None:
         """Items that earlier attempts have emitted."""
@@ -113,6 +122,11 @@ class AttemptLog:
         self._span = _span_of(positions).joined(self._span)
         if is_first:
             await self.progress(stage)  # the next attempt finds the items by this
+
+    def count(self, extracted: Extracted) -> None:
+        """Add to what the attempt says at its end of how it has read its items."""
+        self._selectors.update(extracted.selectors)
+        self._sources.update(extracted.sources)
 
     async def progress(self, stage: str) -> None:
         """Say where it stands; one that is not stored is followed by the next."""
@@ -177,6 +191,15 @@ class AttemptLog:
         await self._surely(lambda: self._append_as(event, ordinal))
 
     async def _append_last(self, event: JobEvent) -> None:
+        if self._selectors or self._sources:
+            await self._append_surely(
+                ExtractionReported(
+                    attempt=self._task.attempt,
+                    worker=self._worker,
+                    selectors=self._selectors,
+                    sources=self._sources,
+                )
+            )
         await self._append_surely(event)
         self.is_ended = True
 

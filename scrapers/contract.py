@@ -60,7 +60,40 @@ class Finished:
     """For a person: what happened and what can be done; empty when all went well."""
 
 
-Report = Described | Found | Progress | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """How items were read since the last such report; counts, so reports add up."""
+
+    selectors: Mapping[str, int] = field(default_factory=dict)
+    """Values read, by ``"FIELD SELECTOR"``: the selector that served (``FieldSelectors.key``)."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """New items, by where their values come from: ``dom``, ``network``, ..."""
+
+
+Report = Described | Found | Progress | Extracted | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSelectors:
+    """Where a field is looked for in a page: the first selector that gives a value serves."""
+
+    field: str
+    """Its name, without blanks."""
+    usual: tuple[str, ...]
+    """The site's pages as we know them; several where it has several layouts."""
+    fallbacks: tuple[str, ...] = ()
+    """For pages that are not as we know them. One that serves is a sign of drift."""
+    is_expected: bool = False
+    """Whether every item has the field."""
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        return self.usual + self.fallbacks
+
+    def key(self, selector: str) -> str:
+        """The name of one of them in an ``Extracted``."""
+        return f"{self.field} {selector}"
 
 
 class Page(Protocol):
@@ -92,6 +125,22 @@ class Page(Protocol):
     def html(self) -> str:
         """The document as it stands."""
 
+    def tidy(self) -> None:
+        """Have the browser free what the page no longer uses: for long stays on one page."""
+
+    def listen(self, pattern: str) -> None:
+        """Keep the network answers whose URL matches the regular expression, from now on.
+
+        Only those that the page's own scripts ask for: nothing is sent.
+        """
+
+    def answers(self) -> Sequence[str]:
+        """Bodies of such answers since the last call, in order; none unless it listens.
+
+        What the page has got before the call is in it, as a rule; a body that is too long or
+        lost is left out.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedPage:
@@ -100,6 +149,8 @@ class ParsedPage:
     outcome: str
     place: Mapping[str, Any]
     items: Sequence[Item]
+    selectors: Mapping[str, int] = field(default_factory=dict)
+    """Values read by ``"FIELD SELECTOR"``, as in ``Extracted``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +175,5 @@ class Scraper:
     check_options: Callable[[Mapping[str, str]], None]
     """Raises ``streams.errors.InvalidRequestError`` for options that the scraper cannot use;
     the API calls it before it takes a job. Pure."""
+    fields: Sequence[FieldSelectors] = ()
+    """What it looks for in pages, so that drift can be seen; empty when it reads no pages."""

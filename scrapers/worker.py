@@ -13,7 +13,9 @@ from schemas.errors import RegistryError
 from scrapers.attempt import SHUTDOWN, Attempt, SlotBrowser
 from scrapers.attempt_log import AttemptLog
 from scrapers.contract import Scraper
+from scrapers.extraction import log_extraction
 from scrapers.known_items import KnownItems
+from scrapers.metrics import WorkerMetrics
 from scrapers.slot import Slot
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
@@ -41,6 +43,7 @@ class Worker:
         event_log: EventLog,
         known_items: KnownItems,
         start_browser: Callable[[], SlotBrowser],
+        metrics: WorkerMetrics,
     ) -> None:
         self._settings = settings
         self._name = name
@@ -49,6 +52,7 @@ class Worker:
         self._records = records
         self._log = event_log
         self._known_items = known_items
+        self._metrics = metrics
         self._threads = ThreadPoolExecutor(settings.worker_slots, thread_name_prefix="slot")
         self._slots = [
             Slot(settings, start_browser, self._threads) for _ in range(settings.worker_slots)
@@ -172,6 +176,8 @@ class Worker:
         except LogUnavailableError:
             log.warning("attempt ended without a word", extra={"job_id": task.job_id})
         finally:
+            log_extraction(task, attempt.scraper, attempt.extracted)
+            self._metrics.extracted(attempt.scraper, attempt.extracted)
             del self._running[key]
             self._free.put_nowait(slot)
             log.info("attempt ended", extra={"job_id": task.job_id, "attempt": task.attempt})

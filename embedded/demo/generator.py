@@ -11,7 +11,8 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from embedded.demo.texts import LANGUAGES, NAMES, paragraph, reply
+from embedded.demo.look import Look
+from embedded.demo.texts import LANGUAGES, NAMES, paragraph, reply, shortened
 
 DEFAULT_PLACE = "Cafe Central"
 DEFAULT_REVIEWS = 244
@@ -50,9 +51,12 @@ class DemoReview:
     """One review: what a scraper must find, and how the page shows it at first."""
 
     truth: Mapping[str, Any]
-    """In the terms of the item schema; addresses are paths on this site."""
+    """In the terms of the item schema, with ages (amount, unit) instead of dates; addresses
+    are paths on this site."""
     is_shown_translated: bool
     """The page shows the translation until its switch is pressed."""
+    whole_text: str | None
+    """The text with the end that a page may have lost."""
     translation: str | None
     """The text in English, for reviews in other languages."""
     details: Sequence[str]
@@ -66,23 +70,62 @@ def generate(
     place: str = DEFAULT_PLACE,
     base_url: str = "",
     now: datetime | None = None,
+    look: Look | None = None,
 ) -> list[dict[str, Any]]:
     """The first ``count`` reviews in the item schema's terms, in the order of the list.
 
     ``base_url`` goes before every address, as the page does; ages count back from ``now``.
     """
     key = PlaceKey(name=place, reviews=count, seed=seed)
-    return [truth_of(demo_review(key, index), base_url, now) for index in range(count)]
+    return [truth_of(demo_review(key, index), base_url, now, look) for index in range(count)]
 
 
-def truth_of(review: DemoReview, base_url: str, now: datetime | None = None) -> dict[str, Any]:
-    """What a scraper of ``base_url`` must find at ``now``."""
+def truth_of(
+    review: DemoReview, base_url: str, now: datetime | None = None, look: Look | None = None
+) -> dict[str, Any]:
+    """What a scraper of ``base_url`` must find at ``now``, when the cards have this ``look``."""
+    look = look or Look()
     truth = dict(review.truth)
     amount, unit = truth.pop("age")
     truth["published_at"] = _published_at(now or datetime.now(UTC), amount, unit)
+    truth["relative_date"] = relative_date(review, look)
+    truth["owner_response_relative_date"] = reply_date(review, look)
+    del truth["owner_response_age"]
+    if look.is_truncated:
+        truth |= _cut(truth)
     truth["author_photo_url"] = base_url + truth["author_photo_url"]
     truth["photo_urls"] = [base_url + path for path in truth["photo_urls"]]
     return truth
+
+
+def relative_date(review: DemoReview, look: Look) -> str:
+    """When the review was written, as its card says it."""
+    shown = look.labels.date(*review.truth["age"], is_edited=review.truth["is_edited"])
+    if look.layout != "hotel":
+        return shown
+    return look.labels.on_google.format(shown).replace("<span>", "").replace("</span>", "")
+
+
+def reply_date(review: DemoReview, look: Look) -> str | None:
+    """When the owner answered, as the card says it."""
+    age = review.truth["owner_response_age"]
+    return None if age is None else look.labels.date(*age)
+
+
+def _cut(truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of a page that has no buttons for their ends."""
+    pairs = (
+        ("text", "language"),
+        ("text_translated", "translated_language"),
+        ("owner_response_text", "owner_response_language"),
+    )
+    cut: dict[str, Any] = {}
+    for text, language in pairs:
+        if truth[text] is not None:
+            cut[text] = shortened(truth[text], truth[language]) or truth[text]
+    if cut.get("text", truth["text"]) != truth["text"]:
+        cut["is_text_complete"] = False
+    return cut
 
 
 @lru_cache(maxsize=64)
@@ -117,7 +160,7 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
     rating = star_list(key)[index]
     name = random.choice(NAMES)
     author_id = str(random.randrange(10**20, 10**21))
-    amount, unit, shown_age = _age(random)
+    age = _age(random)
     is_edited = random.random() < 0.12
     text = _text(random, index)
     photos = random.choices((0, 1, 2, 3, 4, 9, 41), (60, 12, 8, 6, 5, 5, 4))[0]
@@ -139,10 +182,9 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
             "language": text.language,
             "text_translated": text.translation if text.is_shown_translated else None,
             "translated_language": "en" if text.is_shown_translated else None,
-            "relative_date": f"Edited {shown_age}" if is_edited else shown_age,
             "is_edited": is_edited,
-            "age": (amount, unit),
-            "published_at_precision": unit,
+            "age": age,
+            "published_at_precision": age[1],
             "likes": random.choices((0, 1, 4, 23, 1_530), (70, 12, 10, 6, 2))[0],
             "photo_urls": [f"/demo-pictures/photo/{index}-{tile}.svg" for tile in range(tiles)],
             "photos_count": photos,
@@ -152,6 +194,7 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
             "source": "dom",
         },
         is_shown_translated=text.is_shown_translated,
+        whole_text=text.whole,
         translation=text.translation,
         details=("Visited on Weekday", "Wait time No wait") if random.random() < 0.15 else (),
     )
@@ -159,7 +202,9 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
+    whole: str | None
     original: str | None
+    """As the page has it."""
     language: str | None = None
     translation: str | None = None
     is_shown_translated: bool = False
@@ -169,14 +214,15 @@ class _Text:
 
 def _text(random: Random, index: int) -> _Text:
     if random.random() < 0.15:
-        return _Text(original=None)
+        return _Text(whole=None, original=None)
     language = random.choices(LANGUAGES, (50, 12, 12, 10, 8, 8))[0]
     original, english = paragraph(random, language, random.choice((1, 1, 2, 3, 4, 7)))
     if language == "en":
         is_lost = index % 61 == 17
         cut = original[:60].rsplit(" ", 1)[0] + " …" if is_lost else original
-        return _Text(original=cut, language="en", is_lost=is_lost)
+        return _Text(original=cut, language="en", is_lost=is_lost, whole=original)
     return _Text(
+        whole=original,
         original=original,
         language=language,
         translation=english,
@@ -184,16 +230,16 @@ def _text(random: Random, index: int) -> _Text:
     )
 
 
-def _owner_reply(random: Random, name: str) -> dict[str, str | None]:
+def _owner_reply(random: Random, name: str) -> dict[str, Any]:
     if random.random() < 0.65:
-        fields = ("owner_response_text", "owner_response_language", "owner_response_relative_date")
+        fields = ("owner_response_text", "owner_response_language", "owner_response_age")
         return dict.fromkeys(fields)
     language = random.choice(("en", "de"))
-    _, _, shown_age = _age(random)
+    age = _age(random)
     return {
         "owner_response_text": reply(random, language, name, random.choice((1, 2, 5))),
         "owner_response_language": language,
-        "owner_response_relative_date": shown_age,
+        "owner_response_age": age,
     }
 
 
@@ -209,16 +255,13 @@ def _review_id(random: Random, index: int) -> str:
     return "Ch" + base64.urlsafe_b64encode(raw).decode().rstrip("=") + "EAE"
 
 
-def _age(random: Random) -> tuple[int, str, str]:
-    """Amount, unit, and how the page says it."""
+def _age(random: Random) -> tuple[int, str]:
+    """Amount and unit."""
     unit, most = random.choices(
         (("minute", 59), ("hour", 23), ("day", 6), ("week", 4), ("month", 11), ("year", 9)),
         (1, 3, 8, 14, 40, 34),
     )[0]
-    amount = random.randint(1, most)
-    if amount == 1:
-        return 1, unit, f"{'an' if unit == 'hour' else 'a'} {unit} ago"
-    return amount, unit, f"{amount} {unit}s ago"
+    return random.randint(1, most), unit
 
 
 def _published_at(now: datetime, amount: int, unit: str) -> datetime:

@@ -13,6 +13,8 @@ LANGUAGE_NAMES = {
     "it": "Italian",
     "ja": "Japanese",
 }
+LONGEST_SHOWN = 190
+LONGEST_SHOWN_JA = 70
 
 DRINKS = (
     ("cappuccino", "cappuccino", "Cappuccino", "capuchino", "cappuccino", "カプチーノ"),
@@ -188,3 +190,12 @@ def reply(random: Random, language: str, name: str, sentences: int) -> str:
     lines = REPLIES[language]
     chosen = [lines[0], *random.sample(lines[1:], min(sentences, len(lines)) - 1)]
     return " ".join(chosen).format(name=name)
+
+
+def shortened(text: str, language: str) -> str | None:
+    """``text`` as the page shows it before "More"; None when it fits."""
+    longest = LONGEST_SHOWN_JA if language == "ja" else LONGEST_SHOWN
+    if len(text) <= longest:
+        return None
+    cut = text[:longest]
+    return (cut if language == "ja" else cut.rsplit(" ", 1)[0]) + " …"

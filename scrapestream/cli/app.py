@@ -55,6 +55,11 @@ VERBS: Mapping[str, Verb] = {
         "Print what a saved page holds, as JSON: outcome, place, items.",
         TOOLS,
     ),
+    "probe": Verb(
+        "scrapestream.cli.probe:probe",
+        "Read some items in a browser of its own, and show which selectors served.",
+        TOOLS,
+    ),
     "demo-site": Verb(
         "scrapestream.cli.demo_site:demo_site",
         "Serve demo places and receive webhooks until Ctrl-C.",
@@ -135,7 +140,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help comes in half the time
     pretty_exceptions_enable=False,  # they print local variables, and those may be secrets
     epilog="Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 cancelled, 4 waited too long, 5 partial, "
-    "6 server unreachable, 7 not allowed, 8 not found, 130 detached by Ctrl-C.",
+    "6 server unreachable, 7 not allowed, 8 not found, 9 pages have changed, "
+    "130 detached by Ctrl-C.",
 )
 
 

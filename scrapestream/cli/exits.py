@@ -31,6 +31,8 @@ class ExitCode(IntEnum):
     UNREACHABLE = 6
     NOT_ALLOWED = 7
     NOT_FOUND = 8
+    DRIFTED = 9
+    """A site's pages are not as its scraper knows them any more: ``probe``."""
     DETACHED = 130
     """Ctrl-C; the job goes on."""
 
@@ -45,6 +47,7 @@ WORST_FIRST = (
     ExitCode.CANCELLED,
     ExitCode.TIMED_OUT,
     ExitCode.PARTIAL,
+    ExitCode.DRIFTED,
     ExitCode.OK,
 )
 """Of several jobs the worst counts, and the number does not say which that is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scrapers.browser import Browser
 from scrapers.known_items import KnownItems
+from scrapers.metrics import WorkerMetrics
 from scrapers.registry import all_scrapers
 from scrapers.worker import Worker, follow_orders
 from scrapestream.wiring import Readiness, open_log, worker_name
@@ -30,6 +31,7 @@ async def run(settings: Settings) -> None:
             parts.event_log,
             KnownItems(known_reader, parts.records),
             lambda: Browser.start(settings),
+            WorkerMetrics(readiness.registry, all_scrapers().values()),
         )
         await follow_orders(orders)  # before the first task: no order may be missed
         async with (

@@ -106,6 +106,18 @@ class ProgressReported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionReported:
+    """How the attempt read its items, at its end; says nothing of how it ended."""
+
+    attempt: int
+    worker: str
+    selectors: Mapping[str, int] = field(default_factory=dict)
+    """Values read by ``"FIELD SELECTOR"``: which of the known selectors served."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """New items by where their values come from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSucceeded:
     """The scrape came to its end; all its items are in the log."""
 
@@ -193,6 +205,7 @@ Report = (
     AttemptStarted
     | TargetDescribed
     | ProgressReported
+    | ExtractionReported
     | AttemptSucceeded
     | AttemptFailed
     | AttemptStopped
@@ -216,6 +229,7 @@ AUTHORS: Mapping[type[JobEvent], Author] = {
     AttemptStarted: Author.WORKER,
     TargetDescribed: Author.WORKER,
     ProgressReported: Author.WORKER,
+    ExtractionReported: Author.WORKER,
     AttemptSucceeded: Author.WORKER,
     AttemptFailed: Author.WORKER,
     AttemptStopped: Author.WORKER,

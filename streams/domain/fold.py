@@ -6,6 +6,7 @@ build a whole ``Job`` for every event would cost many times what the decision co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from streams.domain.events import (
     AttemptStopped,
     AttemptSucceeded,
     CancelRequested,
+    ExtractionReported,
     Fact,
     ItemsSpan,
     ProgressReported,
@@ -61,6 +63,8 @@ class Changes(TypedDict, total=False):
     items_total: int | None
     items_count: int
     items: ItemsSpan | None
+    sources: Mapping[str, int]
+    sources_attempt: int
     outcome: str | None
     reason: str | None
     message: str
@@ -172,6 +176,11 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
                 items_count=max(job.items_count, event.items_seen),
                 items=_span(job, event.items),
             )
+        case ExtractionReported(attempt=attempt, worker=worker, sources=sources):
+            if not is_running(job, attempt, worker) or attempt <= job.sources_attempt:
+                return NOTHING
+            counted = Counter(job.sources) + Counter(sources)
+            return Changes(sources=dict(counted), sources_attempt=attempt)
         case AttemptSucceeded() | AttemptFailed() | AttemptStopped():
             return _ended(job, recorded.event, at)
         case AttemptLost(attempt=attempt, reason=reason):

@@ -84,6 +84,10 @@ class Job:
     items_total: int | None = None
     items_count: int = 0
     items: ItemsSpan | None = None
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """Items by where their values come from, of the attempts that have said so."""
+    sources_attempt: int = 0
+    """The newest attempt that is in ``sources``: each counts once."""
     outcome: str | None = None
     reason: str | None = None
     """Error code of the newest failure; cleared by success."""

@@ -39,6 +39,7 @@ async def test_a_new_job_has_every_field_of_the_contract(world: World) -> None:
         "outcome": None,
         "title": None,
         "facts": {},
+        "sources": {},
         "priority": "normal",
         "options": {},
         "metadata": {"a": "b"},

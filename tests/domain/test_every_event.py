@@ -16,15 +16,17 @@ from streams.domain.decide import Advance, decide
 from streams.domain.events import AUTHORS, Author, Decision, JobEvent, Report, Request
 from streams.domain.fold import Changes, evolve, fold
 from streams.domain.job import Job
-from tests.domain.test_job_story import ALL, ASKED, CRASHED, FIRST_TRY, HALF, TAKEN, later
+from tests.domain.test_job_story import ALL, ASKED, CRASHED, FIRST_TRY, HALF, READ, TAKEN, later
 from tests.support.given import recorded
 
 ENVELOPE = {"event_id", "job_id", "tenant", "occurred_at"}
-SECOND = [dataclasses.replace(each, attempt=2) for each in (FIRST_TRY, TAKEN, HALF, CRASHED, ALL)]
+SECOND = [
+    dataclasses.replace(each, attempt=2) for each in (FIRST_TRY, TAKEN, HALF, READ, CRASHED, ALL)
+]
 LOST = events.AttemptLost(attempt=1, worker="w1")
 STOPPED = events.AttemptStopped(attempt=1, worker="w1", reason="shutdown")
 ANY: list[JobEvent] = [
-    *(ASKED, FIRST_TRY, TAKEN, HALF, CRASHED, ALL, LOST, STOPPED, events.CancelRequested()),
+    *(ASKED, FIRST_TRY, TAKEN, HALF, READ, CRASHED, ALL, LOST, STOPPED, events.CancelRequested()),
     *SECOND,
 ]
 

@@ -15,6 +15,7 @@ from streams.domain.events import (
     AttemptStopped,
     AttemptSucceeded,
     CancelRequested,
+    ExtractionReported,
     ItemsSpan,
     ProgressReported,
     ScrapeCancelled,
@@ -35,6 +36,12 @@ FIRST_TRY = AttemptScheduled(attempt=1, due_at=START)
 TAKEN = AttemptStarted(attempt=1, worker="w1", lease_s=15.0)
 DESCRIBED = TargetDescribed(attempt=1, worker="w1", title="Cafe", items_total=200)
 HALF = ProgressReported(attempt=1, worker="w1", stage="scrolling", items_seen=100, items=SPAN)
+READ = ExtractionReported(
+    attempt=1,
+    worker="w1",
+    selectors={"rating span.kvMYJc": 100},
+    sources={"dom": 90, "network": 10},
+)
 CRASHED = AttemptFailed(
     attempt=1,
     worker="w1",
@@ -230,3 +237,17 @@ def test_pauses_double_and_stay_the_same_for_a_job() -> None:
     assert pauses == [retry_delay_s(policy, "job", failures) for failures in (1, 2, 3)]
     for pause_s, base_s in zip(pauses, (2.0, 4.0, 8.0), strict=True):
         assert base_s <= pause_s <= base_s * 1.25
+
+
+def test_where_items_come_from_adds_up_over_attempts_and_counts_each_once() -> None:
+    again = AttemptStarted(attempt=2, worker="w2", lease_s=15.0)
+    more = ExtractionReported(attempt=2, worker="w2", sources={"dom": 7})
+    job = job_after(ASKED, FIRST_TRY, TAKEN, READ, READ, CRASHED, again, more, more)
+    assert job.sources == {"dom": 97, "network": 10}
+    assert job.stage == "starting"
+
+
+def test_what_a_worker_says_that_lost_its_attempt_does_not_count() -> None:
+    assert job_after(ASKED, FIRST_TRY, READ).sources == {}
+    foreign = ExtractionReported(attempt=1, worker="w2", sources={"dom": 7})
+    assert job_after(ASKED, FIRST_TRY, TAKEN, foreign).sources == {}

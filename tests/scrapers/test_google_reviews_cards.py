@@ -59,6 +59,8 @@ def test_a_review_counts_once_although_its_id_is_on_two_elements() -> None:
         ("5 つ星のうち 4", 0, 4.0),
         ("4 von 5 Sternen", 0, 4.0),
         ("٣ نجوم", 0, 3.0),
+        ("نجمة واحدة", 0, 1.0),
+        ("نجمتان", 0, 2.0),
         (" étoiles", 3, 3.0),
         ("", 2, 2.0),
         ("", 0, None),
@@ -140,6 +142,7 @@ def test_the_older_layout_with_both_texts_is_split() -> None:
         ("3 photos", False, None, 3),
         ("Local Guide · 1\u00a0204 avis · 2\u202f310 photos", True, 1_204, 2_310),
         ("ローカルガイド · クチコミ 81 件 · 写真 714 枚", True, 81, 714),
+        ("مراجعة واحدة · صورتان", False, 1, 2),
         ("", False, None, None),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from api.submission import Submission, checked_kind
@@ -21,6 +23,25 @@ def test_each_order_and_a_number_are_read(sort: str) -> None:
     assert read_options({"sort": sort, "max_reviews": "20"}) == Options(sort=sort, max_reviews=20)
 
 
+def test_a_day_and_known_reviews_bring_the_newest_first() -> None:
+    since = datetime(2026, 1, 31, tzinfo=UTC)
+    assert read_options({"since": "2026-01-31"}) == Options(sort="newest", since=since)
+    assert read_options({"since": "2026-01-31", "sort": "newest"}).sort == "newest"
+    known = read_options({"known_ids": "ChZD-x_E, Ci9D==", "stop_at_known": "true"})
+    assert known == Options(
+        sort="newest", known_ids=frozenset({"ChZD-x_E", "Ci9D=="}), stop_at_known=True
+    )
+    assert read_options({"known_ids": "a", "stop_at_known": "false"}).sort == "relevant"
+
+
+@pytest.mark.parametrize(
+    ("given", "language"),
+    [("en", "en"), ("PT-br", "pt-BR"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419")],
+)
+def test_a_language_is_read_in_any_case(given: str, language: str) -> None:
+    assert read_options({"language": given}).language == language
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -32,7 +53,24 @@ def test_each_order_and_a_number_are_read(sort: str) -> None:
         ({"max_reviews": "1.5"}, "max_reviews"),
         ({"max_reviews": "\u0661\u0662"}, "max_reviews"),
         ({"max_reviews": "9" * 1_000}, "max_reviews"),
-        ({"max_review": "10"}, "known are max_reviews, sort"),
+        ({"max_review": "10"}, "known are known_ids, language, max_reviews, since, sort"),
+        ({"since": "2026-13-01"}, "2026-01-31"),
+        ({"since": "2026-02-30"}, "2026-01-31"),
+        ({"since": "20260130"}, "options.since"),
+        ({"since": "2026-01-30T00:00"}, "options.since"),
+        ({"since": "\u0662026-01-30"}, "options.since"),
+        ({"since": "2026-01-30", "sort": "lowest"}, "leave `options.sort` out"),
+        ({"stop_at_known": "yes"}, "'true' or 'false'"),
+        ({"stop_at_known": "true"}, "needs `options.known_ids`"),
+        ({"known_ids": "a", "stop_at_known": "true", "sort": "relevant"}, "'newest'"),
+        ({"known_ids": ""}, "separated by commas"),
+        ({"known_ids": "a,,b"}, "separated by commas"),
+        ({"known_ids": "a b"}, "'a b'"),
+        ({"known_ids": ",".join(f"i{n}" for n in range(1_001))}, "newest 1000"),
+        ({"language": "english"}, "pt-BR"),
+        ({"language": "en_US"}, "BCP 47"),
+        ({"language": "en&q=x"}, "BCP 47"),
+        ({"language": ""}, "options.language"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_what_can(given: dict[str, str], said: str) -> None:

@@ -24,7 +24,7 @@ def command() -> typer.Typer:
 
 def test_a_saved_page_is_printed_as_json(command: typer.Typer, tmp_path: Path) -> None:
     key = PlaceKey(reviews=1)
-    card = render(demo_review(key, 0), "", "cafe")["html"]
+    card = render(demo_review(key, 0), "")["html"]
     shell = place_page(key, has_menu=True, view="", first_cards=[], list_url="")
     saved = tmp_path / "page.html"
     saved.write_text(shell.replace('<div id="panel">', f'<div id="panel">{card}'))

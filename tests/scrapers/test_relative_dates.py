@@ -18,6 +18,7 @@ SAID = [
     ("just now", 0, "minute"),
     ("yesterday", 1, "day"),
     ("a month ago on Google", 1, "month"),
+    ("قبل أسبوع على Google", 1, "week"),
     ("\u00a02\u00a0weeks ago ", 2, "week"),
     ("Hace 3 meses", 3, "month"),
     ("Hace un año", 1, "year"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 
 from scrapers.contract import ParsedPage, Scraper
 from scrapers.sites.google_reviews.cards import reviews_in
 from scrapers.sites.google_reviews.options import check_options
+from scrapers.sites.google_reviews.outcomes import has_nearly_all
 from scrapers.sites.google_reviews.place import read_page
-from scrapers.sites.google_reviews.scroll import COMPLETE_SHARE, scrape
+from scrapers.sites.google_reviews.scroll import scrape
+from scrapers.sites.google_reviews.selectors import FIELDS
 from scrapers.sites.google_reviews.words import GOOGLE_DOMAINS
 
 _DOMAINS = "|".join(re.escape(domain) for domain in sorted(GOOGLE_DOMAINS, key=len, reverse=True))
@@ -26,9 +29,10 @@ def parse(html: str, url: str) -> ParsedPage:
     """
     reading = read_page(url, html)
     place = reading.place
-    items = tuple(reviews_in(html, now=datetime.now(UTC)))
+    used = Counter[str]()
+    items = tuple(reviews_in(html, now=datetime.now(UTC), used=used))
     outcome = reading.outcome
-    if outcome == "completed" and len(items) < COMPLETE_SHARE * (place.reviews_total or 1):
+    if outcome == "completed" and not has_nearly_all(len(items), place.reviews_total or 1):
         outcome = "partial"
     return ParsedPage(
         outcome=outcome,
@@ -42,6 +46,7 @@ def parse(html: str, url: str) -> ParsedPage:
             "url": place.url,
         },
         items=items,
+        selectors=used,
     )
 
 
@@ -63,4 +68,5 @@ scraper = Scraper(
     scrape=scrape,
     parse=parse,
     check_options=check_options,
+    fields=FIELDS,
 )

@@ -6,25 +6,61 @@ from collections.abc import Generator
 
 from scrapers.contract import Page, Progress, Report
 from scrapers.sites.google_reviews import scripts
+from scrapers.sites.google_reviews.addresses import (
+    in_language,
+    is_short_link,
+    language_of,
+    stray_host,
+)
 from scrapers.sites.google_reviews.options import SORTS
-from scrapers.sites.google_reviews.place import SENTENCES, Reading, read_page
-from scrapers.sites.google_reviews.words import REJECT_WORDS, REVIEWS_WORDS
+from scrapers.sites.google_reviews.outcomes import MAY_RETRY, SENTENCES
+from scrapers.sites.google_reviews.place import Reading, read_page
+from scrapers.sites.google_reviews.results import results_in, sentence_of
+from scrapers.sites.google_reviews.words import REJECT_WORDS, REVIEWS_WORDS, SORT_WORDS
 from streams.errors import TargetRefusedError
 
 SETTLE_S = 20.0
 """A slow place page needs some seconds; after this it is not rendered."""
 OPEN_LIST_S = 10.0
 OPEN_MENU_S = 3.0
-MAY_RETRY = frozenset({"not_rendered", "consent_wall"})
-"""Outcomes that another try may change; the others stay the same in the next minutes."""
 
 
-def reach_place(page: Page, url: str) -> Generator[Report, None, Reading]:
-    """Open ``url`` and say what it shows; a cookie question is declined."""
-    page.open(url)
+def reach_place(page: Page, url: str, language: str | None) -> Generator[Report, None, Reading]:
+    """Open ``url`` and say what it shows: the place, also behind a short link or a search.
+
+    Raises:
+        TargetRefusedError: outcome ``not_a_place``, when the address leads elsewhere.
+    """
+    reading = yield from _open(page, in_language(url, language), url)
+    if is_short_link(url) and reading.outcome == "completed" and language is not None:
+        shown = page.url
+        if language_of(shown) != language:
+            reading = yield from _open(page, in_language(shown, language), url)
+    if reading.outcome != "not_a_place":
+        return reading
+    results = results_in(page.url, page.html())
+    if results is None:
+        return reading
+    if results.url is None:
+        raise TargetRefusedError("not_a_place", sentence_of(results))
+    yield Progress(stage="opening_result", items_seen=0)
+    return (yield from _open(page, in_language(results.url, language), url))
+
+
+def _open(page: Page, address: str, asked: str) -> Generator[Report, None, Reading]:
+    """Open ``address`` and read it; a cookie question is declined."""
+    page.open(address)
     for _ in range(2):
         page.wait_for(scripts.SETTLED, REVIEWS_WORDS, timeout_s=SETTLE_S)
-        reading = read_page(page.url, page.html())
+        shown = page.url
+        reading = read_page(shown, page.html())
+        host = stray_host(asked, shown)
+        if host is not None:
+            raise TargetRefusedError(
+                "not_a_place",
+                f"The address led to {host}, which is not Google Maps. Nothing was saved. Open "
+                "the place on Google Maps and take its link from there.",
+            )
         if reading.outcome != "consent_wall":
             return reading
         yield Progress(stage="consent", items_seen=0)
@@ -52,7 +88,7 @@ def sort_reviews(page: Page, sort: str) -> bool:
     if index == 0:
         return True  # as it is
     for _ in range(2):
-        if not page.run(scripts.OPEN_SORT_MENU):
+        if not page.run(scripts.OPEN_SORT_MENU, SORT_WORDS):
             return False
         if page.wait_for(scripts.CHOOSE_SORT, index, len(SORTS), timeout_s=OPEN_MENU_S):
             return bool(page.wait_for(scripts.SORTED, timeout_s=OPEN_LIST_S))

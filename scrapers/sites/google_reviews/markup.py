@@ -10,7 +10,13 @@ from selectolax.lexbor import LexborNode
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _COUNT = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:[.,'\u2019\s]\d{2,3})+(?!\d)|\d+(?![\d.,]*\d))")
 """With groups of thousands (two digits in India), or plain; never a decimal such as 4.5."""
-_THOUSANDS = re.compile(r"(\d+)(?:[.,](\d))?\s?[Kk](?![a-zA-Z])")
+_SHORT = re.compile(
+    r"(\d+)(?:[.,](\d))?\s?(K|mil|тыс|tys|Tsd|bin|千|천|हज़ार|ألف|万|萬|만)(?![a-zA-Z])",
+    re.IGNORECASE,
+)
+_TEN_THOUSAND = "万萬만"
+_SEPARATORS = str.maketrans({"\u066b": ".", "\u066c": ",", "\uff0c": ", ", "\uff0e": "."})
+"""The Arabic decimal and thousands signs, and the wide ones of CJK texts."""
 
 
 def first(node: LexborNode, selectors: Sequence[str]) -> LexborNode | None:
@@ -48,15 +54,18 @@ def attribute(node: LexborNode | None, name: str) -> str:
 
 def numbers_in(text: str) -> list[float]:
     """Numbers as in "4,5 stars", in any script's digits."""
-    return [float(number.replace(",", ".")) for number in _NUMBER.findall(text)]
+    found = _NUMBER.findall(text.translate(_SEPARATORS))
+    return [float(number.replace(",", ".")) for number in found]
 
 
 def counts_in(text: str) -> list[int]:
-    """Whole numbers with any thousands separator: "1,680", "1.680", "1 680", "12K"."""
-    short = _THOUSANDS.search(text)
+    """Whole numbers with any thousands separator: "1,680", "1.680", "1 680", "12K", "1.2万"."""
+    line = one_line(text.translate(_SEPARATORS))
+    short = _SHORT.search(line)
     if short:
-        return [int(short[1]) * 1_000 + int(short[2] or 0) * 100]
-    return [int(re.sub(r"\D", "", count)) for count in _COUNT.findall(one_line(text))]
+        unit = 10_000 if short[3] in _TEN_THOUSAND else 1_000
+        return [int(short[1]) * unit + int(short[2] or 0) * unit // 10]
+    return [int(re.sub(r"\D", "", count)) for count in _COUNT.findall(line)]
 
 
 def inside(node: LexborNode, ancestors: Iterable[LexborNode]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,11 @@ from scrapers.sites.google_reviews.markup import (
     line_of,
     numbers_in,
 )
-from scrapers.sites.google_reviews.words import LIMITED_VIEW_WORDS, REVIEWS_WORDS
+from scrapers.sites.google_reviews.words import (
+    CAPTCHA_WORDS,
+    LIMITED_VIEW_WORDS,
+    REVIEWS_WORDS,
+)
 
 TITLE = ("h1.DUwDvf", "[role=main] h1", "h1")
 PLACE_MARKS = ("h1.DUwDvf", ".F7nice", ".jANrlb", "tr.BHOKXe", "[jsaction*=moreReviews]")
@@ -25,19 +30,12 @@ TOTAL = (
     ".F7nice [role=img][aria-label]:not(.ceNzKf)",
 )
 HISTOGRAM = ("tr.BHOKXe", "tr[role=img][aria-label]")
-CAPTCHA = "form#captcha-form, #recaptcha, .g-recaptcha"
+CAPTCHA = "form#captcha-form"
+CAPTCHA_PARTS = "#recaptcha, .g-recaptcha, iframe[src*='/recaptcha/']"
+"""They may also lie unseen in a page that shows its content."""
+LONGEST_NOTICE = 2_000
+"""Characters of a page without a place in which it may say that it takes us for a machine."""
 CONSENT = "form[action*='consent.google'], #consent-bump, form[action*='consent.youtube']"
-
-SENTENCES = {
-    "captcha": "Google asks whether a person is there. We stopped at once; try later or by proxy.",
-    "consent_wall": "Google's cookie question could not be passed. Try again, or with a proxy.",
-    "limited_view": "Google shows a limited view without reviews to this visitor. The place may "
-    "have reviews; try later or from another address.",
-    "no_reviews": "The place has no reviews.",
-    "not_a_place": "The page is no single place. Open one place on Google Maps and take its link.",
-    "not_rendered": "The page did not show its content in time. Try again.",
-}
-"""What a person is told of an outcome."""
 
 _FEATURE_ID = re.compile(r"!1s(0x[0-9a-f]+:0x[0-9a-f]+)")
 _PLACE_ID = re.compile(r"!19s(ChIJ[\w-]+)|place_id[:=](ChIJ[\w-]+)")
@@ -78,9 +76,10 @@ def read_page(url: str, html: str) -> Reading:
 
 def _outcome(tree: LexborHTMLParser, url: str, place: Place) -> str:
     address = urlsplit(url)
-    if address.path.startswith("/sorry/") or tree.css_first(CAPTCHA) is not None:
-        return "captcha"
     is_place = first(_root(tree), PLACE_MARKS) is not None
+    is_blocked = address.path.startswith("/sorry/") or tree.css_first(CAPTCHA) is not None
+    if is_blocked or (not is_place and _asks_for_a_person(tree)):
+        return "captcha"
     if not is_place and (
         (address.hostname or "").startswith("consent.google") or tree.css_first(CONSENT) is not None
     ):
@@ -88,6 +87,13 @@ def _outcome(tree: LexborHTMLParser, url: str, place: Place) -> str:
     if not is_place and not tree.css("div.jftiEf"):
         return "not_rendered" if _is_empty(tree) else "not_a_place"
     return _outcome_of_place(tree, place)
+
+
+def _asks_for_a_person(tree: LexborHTMLParser) -> bool:
+    if tree.css_first(CAPTCHA_PARTS) is not None:
+        return True
+    said = line_of(tree.body).casefold()[:LONGEST_NOTICE]
+    return any(word in said for word in CAPTCHA_WORDS)
 
 
 def _outcome_of_place(tree: LexborHTMLParser, place: Place) -> str:
@@ -102,17 +108,23 @@ def _outcome_of_place(tree: LexborHTMLParser, place: Place) -> str:
 def _says_limited(tree: LexborHTMLParser) -> bool:
     if tree.css_first(".S3H0Nb") is not None:
         return True
-    labels = (attribute(node, "aria-label") for node in tree.css("button[aria-label]"))
-    return any(word in label.casefold() for label in labels for word in LIMITED_VIEW_WORDS)
+    notices = [attribute(node, "aria-label") for node in tree.css("button[aria-label]")]
+    notices += [line_of(node) for node in tree.css("[role=alert], [role=status], .notice")]
+    return any(word in notice.casefold() for notice in notices for word in LIMITED_VIEW_WORDS)
 
 
 def _has_reviews_tab(tree: LexborHTMLParser) -> bool:
-    # The visible word: the label also holds the place's name, which may be "Review Café".
-    labels = (
-        (tab.text().strip() or attribute(tab, "aria-label")).casefold()
-        for tab in tree.css("[role=tab]")
-    )
-    return any(word in label for label in labels for word in REVIEWS_WORDS)
+    return any(_names_reviews(word) for word in _tab_words(tree.css("[role=tab]")))
+
+
+def _names_reviews(text: str) -> bool:
+    return any(word in text.casefold() for word in REVIEWS_WORDS)
+
+
+def _tab_words(tabs: list[LexborNode]) -> Iterator[str]:
+    """The visible words: the labels also hold the place's name, which may be "Review Café 24"."""
+    for tab in tabs:
+        yield line_of(tab) or tab.text().strip() or attribute(tab, "aria-label")
 
 
 def _is_empty(tree: LexborHTMLParser) -> bool:
@@ -169,13 +181,19 @@ def _total(panel: LexborNode) -> int | None:
     bracketed = _IN_BRACKETS.search(line_of(panel.css_first(".F7nice")))
     if bracketed and counts_in(bracketed[1]):
         return counts_in(bracketed[1])[0]
-    for selector in TOTAL:
-        for node in panel.css(selector):
-            shown = attribute(node, "aria-label") or node.text()
-            counts = counts_in(shown)
-            if counts:
-                return counts[0]
-    return None
+    labels = [attribute(node, "aria-label") or node.text() for node in _all(panel, TOTAL)]
+    said = [label for label in labels if counts_in(label)]
+    tabs = _tab_words(panel.css("[role=tab]"))
+    named = [text for text in (*said, *tabs) if _names_reviews(text) and counts_in(text)]
+    if named:
+        return counts_in(named[0])[0]
+    # In a language that we do not know the stars come first, and may come alone.
+    last = counts_in(said[-1])[0] if said else 0
+    return last if last > 5 or len(said) > 1 else None
+
+
+def _all(panel: LexborNode, selectors: tuple[str, ...]) -> list[LexborNode]:
+    return [node for selector in selectors for node in panel.css(selector)]
 
 
 def _histogram(panel: LexborNode) -> dict[int, int]:
