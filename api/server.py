@@ -100,6 +100,8 @@ async def serve(
                 group.create_task(api.health.watch(), name="health"),
                 group.create_task(_end(server, stopped), name="stop"),
             ]
+            if api.parts.follow_fleet is not None:
+                behind.append(group.create_task(api.parts.follow_fleet(), name="workers"))
             try:
                 await server.serve(sockets=[listening])
             finally:

@@ -124,3 +124,7 @@ class Scraper:
     check_options: Callable[[Mapping[str, str]], None]
     """Raises ``streams.errors.InvalidRequestError`` for options that the scraper cannot use;
     the API calls it before it takes a job. Pure."""
+    needs_browser: bool = True
+    """Without, its page only passes time, and a worker of such kinds starts no browser."""
+    is_hidden: bool = False
+    """Not offered to clients: a setting of its own accepts it."""

@@ -47,7 +47,7 @@ def routes(api: Api) -> list[BaseRoute]:
 
     async def read_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])
-        return job_response(request, job, api.links)
+        return job_response(request, job, api.links, place=api.queue.find(job))
 
     async def cancel_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])

@@ -107,6 +107,16 @@ class ApiClient:
                     break
         return found
 
+    async def find_workers(self) -> list[Body]:
+        """Every worker that was heard lately."""
+        found: list[Body] = (await self._call("GET", "/workers"))["workers"]
+        return found
+
+    async def drain(self, worker: str, *, undo: bool) -> Body:
+        """Ask a worker to take no more jobs; ``undo``: to take jobs again."""
+        path = f"/workers/{quote(worker, safe='')}/drain"
+        return await self._call("DELETE" if undo else "POST", path)
+
     def read_events(self, job_id: str) -> AsyncGenerator[Body]:
         """The job's history, oldest first."""
         return self._pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
@@ -133,7 +143,7 @@ class ApiClient:
                     async for event in stream:
                         failures = 0
                         last_id = event.id or last_id
-                        if not event.data:
+                        if not event.data or event.event == "queue":
                             continue
                         message = Message(last_id, _object(event.data))
                         yield message

@@ -14,6 +14,7 @@ from typing import TypedDict
 from streams.domain.events import (
     AttemptFailed,
     AttemptLost,
+    AttemptReleased,
     AttemptScheduled,
     AttemptStarted,
     AttemptStopped,
@@ -172,7 +173,7 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
                 items_count=max(job.items_count, event.items_seen),
                 items=_span(job, event.items),
             )
-        case AttemptSucceeded() | AttemptFailed() | AttemptStopped():
+        case AttemptSucceeded() | AttemptFailed() | AttemptStopped() | AttemptReleased():
             return _ended(job, recorded.event, at)
         case AttemptLost(attempt=attempt, reason=reason):
             if attempt != job.attempt or job.attempt_state is not AttemptState.RUNNING:
@@ -215,7 +216,9 @@ def _started(job: Job, event: AttemptStarted, at: datetime) -> Changes:
 
 
 def _ended(
-    job: Job, event: AttemptSucceeded | AttemptFailed | AttemptStopped, at: datetime
+    job: Job,
+    event: AttemptSucceeded | AttemptFailed | AttemptStopped | AttemptReleased,
+    at: datetime,
 ) -> Changes:
     if not is_running(job, event.attempt, event.worker):
         return NOTHING
@@ -246,7 +249,7 @@ def _ended(
                 stage="retrying",
                 status=Status.RETRYING,
             )
-        case AttemptStopped():
+        case AttemptStopped() | AttemptReleased():
             return Changes(
                 **found,
                 attempt_state=AttemptState.STOPPED,

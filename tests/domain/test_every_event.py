@@ -23,8 +23,20 @@ ENVELOPE = {"event_id", "job_id", "tenant", "occurred_at"}
 SECOND = [dataclasses.replace(each, attempt=2) for each in (FIRST_TRY, TAKEN, HALF, CRASHED, ALL)]
 LOST = events.AttemptLost(attempt=1, worker="w1")
 STOPPED = events.AttemptStopped(attempt=1, worker="w1", reason="shutdown")
+RELEASED = events.AttemptReleased(attempt=1, worker="w1", reason="shutdown")
 ANY: list[JobEvent] = [
-    *(ASKED, FIRST_TRY, TAKEN, HALF, CRASHED, ALL, LOST, STOPPED, events.CancelRequested()),
+    *(
+        ASKED,
+        FIRST_TRY,
+        TAKEN,
+        HALF,
+        CRASHED,
+        ALL,
+        LOST,
+        STOPPED,
+        RELEASED,
+        events.CancelRequested(),
+    ),
     *SECOND,
 ]
 
