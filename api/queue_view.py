@@ -139,6 +139,7 @@ def queue_message(job: Job, place: QueuePlace) -> bytes:
         **asdict(place),
         "attempt": job.attempt,
         "type": "QueueMoved",
+        "at": datetime.now(UTC),
     }
     return ServerSentEvent(msgspec.json.encode(fields).decode(), event="queue", sep="\n").encode()
 

@@ -67,6 +67,11 @@ class Message:
     fields: Mapping[str, Any]
 
     @property
+    def is_event(self) -> bool:
+        """Whether it stands in the job's history; not so its place in the queue."""
+        return self.fields.get("type") != "QueueMoved"
+
+    @property
     def is_last(self) -> bool:
         """Whether nothing comes after it: the job has ended."""
         return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
@@ -143,7 +148,7 @@ class ApiClient:
                     async for event in stream:
                         failures = 0
                         last_id = event.id or last_id
-                        if not event.data or event.event == "queue":
+                        if not event.data:
                             continue
                         message = Message(last_id, _object(event.data))
                         yield message
