@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 from sse_starlette.event import ServerSentEvent
@@ -14,14 +16,17 @@ from sse_starlette.event import ServerSentEvent
 from api.estimates import Durations
 from api.job_memory import JobMemory
 from api.story import state_of
-from streams.domain.fair_queue import Waiting
 from streams.domain.fleet import Fleet
 from streams.domain.job import Job, Status
-from streams.domain.queue_order import QueueOrder
+from streams.domain.queue_order import QueueOrder, Row
+
+T = TypeVar("T")
 
 FRESH_S = 1.0
-MOST_OF_THE_TIME = 0.05
-"""Part of this process's time that may go into looking at the queue."""
+MOST_AT_ONCE = 1_000
+"""Jobs looked at before others may run; a queue that is not longer is looked at by who asks."""
+MOST_OF_THE_TIME = 0.1
+"""Part of this process's time that may go into looking at a long queue."""
 WAITING = frozenset({Status.QUEUED, Status.RETRYING})
 
 
@@ -37,7 +42,10 @@ class QueuePlace:
 
 
 class QueueView:
-    """Looks at all waiting jobs at most once a second, and only when somebody asks."""
+    """Looks at all waiting jobs at most once a second, and only when somebody asks.
+
+    A long queue is looked at by ``watch``, in steps: until it is done, the last look counts.
+    """
 
     def __init__(
         self,
@@ -55,9 +63,10 @@ class QueueView:
         self._weight = weight
         self._clock = clock
         self._now = now
-        self._order = QueueOrder((), {})
+        self._order = QueueOrder({})
         self._oldest: datetime | None = None
         self._fresh_until_s = float("-inf")
+        self._asked = asyncio.Event()
 
     def find(self, job: Job) -> QueuePlace | None:
         """Where ``job`` stands; None when it does not wait."""
@@ -110,23 +119,47 @@ class QueueView:
         estimated_s = ahead * self._durations.typical_s(kind) / max(1, slots)
         return round(estimated_s, 1), "a free slot"
 
+    async def watch(self) -> None:
+        """Look at long queues beside everything else, when somebody has asked; until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            began_s = self._clock()
+            for _ in self._steps():
+                await asyncio.sleep(0)  # others may run
+            took_s = self._clock() - began_s
+            await asyncio.sleep(max(FRESH_S, took_s / MOST_OF_THE_TIME))
+
     def _look(self) -> None:
-        began_s = self._clock()
-        if began_s < self._fresh_until_s:
-            return
+        """Have a look that is not old; at a long queue, let ``watch`` have the next one."""
+        if self._memory.count(*WAITING) > MOST_AT_ONCE:
+            self._asked.set()
+        elif self._clock() >= self._fresh_until_s:
+            for _ in self._steps():
+                pass
+            self._fresh_until_s = self._clock() + FRESH_S
+
+    def _steps(self) -> Iterator[None]:
+        """One look at all jobs, in steps of some milliseconds."""
         now = self._now()
-        waiting: list[Waiting] = []
+        rows: list[Row] = []
         running: Counter[str] = Counter()
-        for job in self._memory:
-            if job.status is Status.PROCESSING:
-                running[job.tenant] += 1
-            elif job.status in WAITING and (job.due_at is None or job.due_at <= now):
-                waiting.append(_waiting_of(job))
-        self._order = QueueOrder(waiting, running, self._weight)
-        oldest_s = min((job.order[0] for job in waiting), default=None)
-        self._oldest = None if oldest_s is None else datetime.fromtimestamp(oldest_s, UTC)
-        took_s = self._clock() - began_s
-        self._fresh_until_s = self._clock() + max(FRESH_S, took_s / MOST_OF_THE_TIME)
+        for jobs in _batches(list(self._memory)):
+            for job in jobs:
+                if job.status is Status.PROCESSING:
+                    running[job.tenant] += 1
+                elif job.status in WAITING and (job.due_at is None or job.due_at <= now):
+                    order = (job.created_at.timestamp(), job.partition, 0)
+                    rows.append(Row(order, job.job_id, job.priority, job.tenant, job.kind))
+            yield
+        rows.sort()
+        found = QueueOrder(running, self._weight)
+        for batch in _batches(rows):
+            found.add(batch)
+            yield
+        found.close()
+        self._order = found
+        self._oldest = datetime.fromtimestamp(rows[0].order[0], UTC) if rows else None
 
 
 def queue_message(job: Job, place: QueuePlace) -> bytes:
@@ -144,13 +177,5 @@ def queue_message(job: Job, place: QueuePlace) -> bytes:
     return ServerSentEvent(msgspec.json.encode(fields).decode(), event="queue", sep="\n").encode()
 
 
-def _waiting_of(job: Job) -> Waiting:
-    return Waiting(
-        job_id=job.job_id,
-        attempt=job.attempt,
-        tenant=job.tenant,
-        kind=job.kind,
-        site="",
-        priority=job.priority,
-        order=(job.created_at.timestamp(), job.partition, 0),
-    )
+def _batches(of: list[T]) -> Iterator[list[T]]:
+    return (of[first : first + MOST_AT_ONCE] for first in range(0, len(of), MOST_AT_ONCE))

@@ -4,47 +4,75 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from streams.domain.fair_queue import SHARES, FairQueue, Waiting
+from streams.domain.fair_queue import SHARES, FairQueue, Order, Waiting
 
 HEAD = 200
 """So many are found by serving a copy of the queue; the others by arithmetic."""
 
 
+class Row(NamedTuple):
+    """A waiting job; as many as wait are made at each look, so it must be cheap."""
+
+    order: Order
+    job_id: str
+    priority: str
+    tenant: str
+    kind: str
+
+
 class QueueOrder:
-    """The order in which ``FairQueue`` would serve jobs, seen once."""
+    """The order in which ``FairQueue`` would serve jobs: ``add`` them by age, then ``close``."""
 
     def __init__(
-        self,
-        waiting: Iterable[Waiting],
-        running: Mapping[str, int],
-        weight: Callable[[str], float] = lambda _: 1.0,
+        self, running: Mapping[str, int], weight: Callable[[str], float] = lambda _: 1.0
     ) -> None:
         """``running``: jobs that each tenant has at work."""
+        self._running = Counter(running)
         self._weight = weight
         self._place: dict[str, tuple[str, str, int]] = {}
         """Each job's priority, tenant, and number among those, from 0."""
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Jobs of each priority and tenant."""
-        queue = FairQueue(weight)
-        lanes: Counter[tuple[str, str, str]] = Counter()
-        for job in sorted(waiting, key=lambda job: job.order):
-            counts = self._counts[job.priority]
-            self._place[job.job_id] = (job.priority, job.tenant, counts[job.tenant])
-            counts[job.tenant] += 1
-            lane = (job.priority, job.tenant, job.kind)
-            lanes[lane] += 1
-            if lanes[lane] <= HEAD:  # no more of it can be among the first
-                queue.add(job)
-        self._sums = {priority: counts.total() for priority, counts in self._counts.items()}
+        self._sums: dict[str, int] = {}
+        self._queue = FairQueue(weight)
+        self._lanes: Counter[tuple[str, str, str]] = Counter()
         self._head: dict[str, int] = {}
-        at_work = Counter(running)
-        while len(self._head) < HEAD and (next_ := queue.take(running=at_work)):
-            at_work[next_.tenant] += 1
-            self._head[next_.job_id] = len(self._head) + 1
 
     def __len__(self) -> int:
         return len(self._place)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add jobs that wait, each younger than those before."""
+        counts, lanes, places = self._counts, self._lanes, self._place
+        for row in rows:
+            order, job_id, priority, tenant, kind = row
+            of_priority = counts[priority]
+            number = of_priority[tenant]
+            of_priority[tenant] = number + 1
+            places[job_id] = (priority, tenant, number)
+            lane = (priority, tenant, kind)
+            lanes[lane] += 1
+            if lanes[lane] <= HEAD:  # no more of a lane can be among the first
+                self._queue.add(
+                    Waiting(
+                        job_id=job_id,
+                        attempt=0,
+                        tenant=tenant,
+                        kind=kind,
+                        site="",
+                        priority=priority,
+                        order=order,
+                    )
+                )
+
+    def close(self) -> None:
+        """Find the first ones; nothing is added any more."""
+        self._sums = {priority: counts.total() for priority, counts in self._counts.items()}
+        while len(self._head) < HEAD and (first := self._queue.take(running=self._running)):
+            self._running[first.tenant] += 1
+            self._head[first.job_id] = len(self._head) + 1
 
     def position(self, job_id: str) -> int | None:
         """1 for the job that is next; None for one that does not wait."""

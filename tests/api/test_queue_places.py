@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -10,19 +11,19 @@ import pytest
 
 import api.queue_view
 import api.sse
+from api.pause import Pause
 from streams.domain.events import AttemptFailed, AttemptScheduled
 from streams.domain.fleet import Fleet
 from tests.api.job_events import BEGAN, completed, started
 from tests.api.sse_client import open_stream
 from tests.api.test_workers import REPORT
-from tests.api.world import Process, World
+from tests.api.world import WAIT_S, Process, World
 
 
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     """Nobody yet; the queue is looked at each time that somebody asks."""
     monkeypatch.setattr(api.queue_view, "FRESH_S", 0.0)
-    monkeypatch.setattr(api.queue_view, "MOST_OF_THE_TIME", 1e9)
     monkeypatch.setattr(api.sse, "QUEUE_EVERY_S", 0.01)
     return Fleet()
 
@@ -99,6 +100,23 @@ async def test_the_stream_tells_each_move(world: World, fleet: Fleet) -> None:
                 places.append("told")
     assert places == [2, 1, "told"]
     assert message.data["status"] == "completed"
+
+
+async def test_a_long_queue_is_looked_at_beside_everything_else(
+    world: World, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.queue_view, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(api.queue_view, "MOST_OF_THE_TIME", 1e9)
+    process = await world.serve()
+    jobs = [await process.submit() for _ in range(7)]
+
+    async def places() -> list[object]:
+        return [(await process.read(job_id))["queue_position"] for job_id in jobs]
+
+    pause = Pause(first_s=0.002, longest_s=0.02)
+    async with asyncio.timeout(WAIT_S):
+        while await places() != [1, 2, 3, 4, 5, 6, 7]:
+            await pause.wait()
 
 
 async def test_the_metrics_know_slots_and_the_oldest_job(world: World, fleet: Fleet) -> None:
