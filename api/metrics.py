@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
 from api.live_view import LiveView
+from api.queue_view import QueueView
 from streams.domain.job import Job, Status
 
 DURATION_BUCKETS_S = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300)
@@ -20,7 +23,7 @@ class ApiMetrics:
     them (``max``), do not add them up. They count from the start of the process.
     """
 
-    def __init__(self, live: LiveView) -> None:
+    def __init__(self, live: LiveView, queue: QueueView) -> None:
         self.registry = CollectorRegistry()
         self._jobs = Counter(
             "scraper_jobs_total",
@@ -56,6 +59,17 @@ class ApiMetrics:
             registry=self.registry,
         )
         queued.set_function(lambda: live.memory.count(Status.QUEUED, Status.RETRYING))
+        oldest = Gauge(
+            "scraper_queue_oldest_seconds",
+            "Age of the oldest job that waits for a worker.",
+            registry=self.registry,
+        )
+        oldest.set_function(queue.oldest_s)
+        slots = Gauge(
+            "scraper_slots", "Slots of living workers.", ["state"], registry=self.registry
+        )
+        for state in queue.slots():
+            slots.labels(state).set_function(partial(_slots_of, queue, state))
         self._requests = Counter(
             "http_requests_total",
             "Requests answered.",
@@ -107,3 +121,7 @@ class ApiMetrics:
         """The exposition and its media type."""
         encode, media_type = choose_encoder(accept)
         return encode(self.registry), media_type
+
+
+def _slots_of(queue: QueueView, state: str) -> float:
+    return queue.slots()[state]

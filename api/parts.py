@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from api.finding import JobFinder
 from api.health import HealthBoard
 from api.links import Links
 from api.live_view import LiveView
 from api.metrics import ApiMetrics
+from api.queue_view import QueueView
 from api.sse import OpenStreams
 from streams.catalogue import Catalogue
+from streams.domain.fleet import Fleet
 from streams.ports import EventLog, JobStore
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -36,6 +39,12 @@ class ApiParts:
     """Workers that are connected; raises UnavailableError."""
     check_webhook: Callable[[str], None]
     """Raises InvalidRequestError for an address that webhooks may not go to."""
+    fleet: Fleet = field(default_factory=Fleet)
+    """The workers, as they say of themselves."""
+    follow_fleet: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Keeps ``fleet`` as it is in the log; runs while the API serves."""
+    tenant_weight: Callable[[str], float] = lambda _: 1.0
+    """A tenant's share of the workers, as the orchestrators know it."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 
@@ -50,17 +59,21 @@ class Api:
     health: HealthBoard
     metrics: ApiMetrics
     streams: OpenStreams
+    queue: QueueView
 
 
 def assembled(parts: ApiParts) -> Api:
     """Build the rest."""
-    metrics = ApiMetrics(parts.live)
-    parts.live.add_observer(metrics)
+    live = parts.live
+    queue = QueueView(live.memory, parts.fleet, live.durations, parts.tenant_weight)
+    metrics = ApiMetrics(live, queue)
+    live.add_observer(metrics)
     return Api(
         parts=parts,
         links=Links(parts.settings),
         jobs=JobFinder(parts.live, parts.store),
         health=HealthBoard(parts.checks, parts.live_workers),
         metrics=metrics,
-        streams=OpenStreams(metrics),
+        streams=OpenStreams(metrics, queue),
+        queue=queue,
     )

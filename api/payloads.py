@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.links import Links
+from api.queue_view import QueuePlace
 from api.story import position_text
 from streams.domain.events import AUTHORS, Recorded
 from streams.domain.job import WHOLE_OUTCOMES, Job, Status
@@ -24,8 +25,8 @@ def json_response(
     return Response(msgspec.json.encode(payload), status, headers, media_type=JSON)
 
 
-def job_payload(job: Job, links: Links) -> dict[str, Any]:
-    """The contract's job."""
+def job_payload(job: Job, links: Links, place: QueuePlace | None = None) -> dict[str, Any]:
+    """The contract's job; ``place``: where it stands in the queue, if that is told."""
     has_reviews = job.items_count > 0 or job.status is Status.COMPLETED
     return {
         "job_id": job.job_id,
@@ -53,12 +54,25 @@ def job_payload(job: Job, links: Links) -> dict[str, Any]:
         "priority": job.priority,
         "options": job.options,
         "metadata": job.metadata,
+        "queue_position": place.queue_position if place else None,
+        "estimated_start_s": place.estimated_start_s if place else None,
+        "waiting_for": place.waiting_for if place else None,
     }
 
 
-def job_response(request: Request, job: Job, links: Links, *, status: int = 200) -> Response:
+def job_response(
+    request: Request,
+    job: Job,
+    links: Links,
+    *,
+    status: int = 200,
+    place: QueuePlace | None = None,
+) -> Response:
     """The job; 304 without it when the client has this very state."""
-    tag = f'"{position_text(job.partition, job.offset)}"'
+    stands = position_text(job.partition, job.offset)
+    if place is not None:  # it moves in the queue without an event of its own
+        stands += f"-{place.queue_position}-{place.estimated_start_s}-{len(place.waiting_for)}"
+    tag = f'"{stands}"'
     # The client may keep it, and must ask whether it still holds.
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if job.is_open:
@@ -67,7 +81,7 @@ def job_response(request: Request, job: Job, links: Links, *, status: int = 200)
     tags = {part.strip().removeprefix("W/") for part in given.split(",")}
     if status == 200 and request.method in {"GET", "HEAD"} and tags & {tag, "*"}:
         return Response(status_code=304, headers=headers)
-    return json_response(job_payload(job, links), status=status, headers=headers)
+    return json_response(job_payload(job, links, place), status=status, headers=headers)
 
 
 def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:

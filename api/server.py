@@ -98,8 +98,11 @@ async def serve(
             behind = [
                 group.create_task(api.parts.live.run(), name="live view"),
                 group.create_task(api.health.watch(), name="health"),
+                group.create_task(api.queue.watch(), name="queue"),
                 group.create_task(_end(server, stopped), name="stop"),
             ]
+            if api.parts.follow_fleet is not None:
+                behind.append(group.create_task(api.parts.follow_fleet(), name="workers"))
             try:
                 await server.serve(sockets=[listening])
             finally:

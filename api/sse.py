@@ -9,11 +9,17 @@ from collections.abc import AsyncIterator
 from sse_starlette.event import ServerSentEvent
 
 from api.metrics import ApiMetrics
+from api.queue_view import QueuePlace, QueueView, queue_message
 from api.story import Story
+from streams.domain.job import Job
 
 RETRY_MS = 2_000
 MOST_AT_ONCE = 200  # messages in one write: a replay is a few writes, not thousands
 MOST_BEHIND = 1_000  # messages a live client may lag; it comes back with its last id
+
+QUEUE_EVERY_S = 1.0
+MOST_A_SECOND = 500
+"""Streams looked at in a second: with more of them, each is looked at less often."""
 
 # No blank line: a comment and `retry` are no message, also for parsers that dispatch an
 # empty one there once they have an id (httpx-sse).
@@ -31,8 +37,9 @@ class Ping(ServerSentEvent):
 class OpenStreams:
     """Every open stream, so that a shutdown ends them at once and clients reconnect elsewhere."""
 
-    def __init__(self, metrics: ApiMetrics) -> None:
+    def __init__(self, metrics: ApiMetrics, queue: QueueView) -> None:
         self._metrics = metrics
+        self._queue = queue
         self._awake: set[asyncio.Event] = set()
         self._closing = False
 
@@ -48,8 +55,9 @@ class OpenStreams:
     async def listen(self, story: Story, after: int) -> AsyncIterator[bytes]:
         """Messages with an offset above ``after``: those that are there, then new ones.
 
-        Nothing is kept for a client but its place in the story, which all listeners share. It
-        ends with the story, at a shutdown, or when the client lags ``MOST_BEHIND`` messages.
+        While the job waits, its place in the queue comes too, as it moves. Nothing is kept for a
+        client but its place in the story, which all listeners share. It ends with the story, at a
+        shutdown, or when the client lags ``MOST_BEHIND`` messages.
         """
         awake = asyncio.Event()
         story.listeners.add(awake)
@@ -59,6 +67,7 @@ class OpenStreams:
         try:
             yield OPENING
             place, is_live = bisect_right(story.offsets, after), False
+            queue_place: QueuePlace | None = None
             while True:
                 awake.clear()
                 behind = len(story.messages) - place
@@ -75,8 +84,25 @@ class OpenStreams:
                     yield FAREWELL
                     return
                 is_live = True
-                await awake.wait()
+                before, queue_place = queue_place, self._place_of(story.job)
+                if story.job is None or queue_place is None:
+                    await awake.wait()
+                    continue
+                if queue_place != before:
+                    yield queue_message(story.job, queue_place)
+                await _until_set(awake, max(QUEUE_EVERY_S, len(self._awake) / MOST_A_SECOND))
         finally:
             story.listeners.discard(awake)
             self._awake.discard(awake)
             self._metrics.streams.dec()
+
+    def _place_of(self, job: Job | None) -> QueuePlace | None:
+        return None if job is None else self._queue.find(job)
+
+
+async def _until_set(awake: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await awake.wait()
+    except TimeoutError:
+        return

@@ -63,6 +63,17 @@ def position_text(partition: int, offset: int) -> str:
     return f"{partition}-{offset}"
 
 
+def state_of(job: Job) -> dict[str, Any]:
+    """What every message says of the job."""
+    return {
+        "stage": job.stage,
+        "status": job.status,
+        "reviews_loaded": job.items_count,
+        "reviews_total": job.items_total,
+        "progress": job.progress,
+    }
+
+
 def _message(recorded: Recorded, job: Job) -> bytes:
     return ServerSentEvent(
         msgspec.json.encode(_fields(recorded, job)).decode(),
@@ -74,11 +85,7 @@ def _message(recorded: Recorded, job: Job) -> bytes:
 def _fields(recorded: Recorded, job: Job) -> dict[str, Any]:
     """What a client needs to draw the job after this event; ``stage`` first, for people."""
     return {
-        "stage": job.stage,
-        "status": job.status,
-        "reviews_loaded": job.items_count,
-        "reviews_total": job.items_total,
-        "progress": job.progress,
+        **state_of(job),
         **_own_fields(recorded, job),
         "attempt": job.attempt,
         "type": type(recorded.event).__name__,

@@ -250,5 +250,7 @@ class Attempt:
     async def _report_stopped(self, reason: str) -> None:
         if reason in ENDED_BY_US:
             await self._log.fail(reason, ENDED_BY_US[reason], may_retry=reason == STALLED)
+        elif reason == SHUTDOWN:
+            await self._log.released(reason)
         elif reason != SUPERSEDED:  # then another worker holds it, and our word does not count
             await self._log.stopped(reason)

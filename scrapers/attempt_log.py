@@ -13,6 +13,7 @@ from typing import TypeVar
 from scrapers.contract import Described, Extracted, Item
 from streams.domain.events import (
     AttemptFailed,
+    AttemptReleased,
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
@@ -173,6 +174,18 @@ class AttemptLog:
         """Say that it was ended from outside."""
         await self._append_last(
             AttemptStopped(
+                attempt=self._task.attempt,
+                worker=self._worker,
+                reason=reason,
+                items_count=len(self._ids),
+                items=self._span,
+            )
+        )
+
+    async def released(self, reason: str) -> None:
+        """Say that it is handed back, for another worker to go on."""
+        await self._append_last(
+            AttemptReleased(
                 attempt=self._task.attempt,
                 worker=self._worker,
                 reason=reason,

@@ -177,3 +177,7 @@ class Scraper:
     the API calls it before it takes a job. Pure."""
     fields: Sequence[FieldSelectors] = ()
     """What it looks for in pages, so that drift can be seen; empty when it reads no pages."""
+    needs_browser: bool = True
+    """Without, its page only passes time, and a worker of such kinds starts no browser."""
+    is_hidden: bool = False
+    """Not offered to clients: a setting of its own accepts it."""

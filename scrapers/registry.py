@@ -51,11 +51,11 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
 
 def accepted_examples() -> str:
     """URLs that are accepted, as one text for messages."""
-    return ", ".join(url for scraper in all_scrapers().values() for url in scraper.examples)
+    return ", ".join(url for scraper in _shown() for url in scraper.examples)
 
 
 def catalogue() -> list[dict[str, str | list[str]]]:
-    """Every scraper as plain data, for those who must not import scrapers."""
+    """Every scraper that is not hidden, as plain data, for those who must not import scrapers."""
     return [
         {
             "name": scraper.name,
@@ -63,8 +63,12 @@ def catalogue() -> list[dict[str, str | list[str]]]:
             "item_id": scraper.item_id,
             "examples": list(scraper.examples),
         }
-        for scraper in all_scrapers().values()
+        for scraper in _shown()
     ]
+
+
+def _shown() -> list[Scraper]:
+    return [scraper for scraper in all_scrapers().values() if not scraper.is_hidden]
 
 
 def _parts(url: str) -> SplitResult | None:

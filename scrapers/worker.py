@@ -1,38 +1,43 @@
-"""The worker: takes tasks while it has a free browser, runs them, obeys orders."""
+"""The worker: takes tasks while it has a free slot, runs them, obeys orders, says how it is."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 from schemas.catalog import item_schema
 from schemas.errors import RegistryError
 from scrapers.attempt import SHUTDOWN, Attempt, SlotBrowser
 from scrapers.attempt_log import AttemptLog
+from scrapers.bare_page import NoBrowser
 from scrapers.contract import Scraper
 from scrapers.extraction import log_extraction
 from scrapers.known_items import KnownItems
 from scrapers.metrics import WorkerMetrics
+from scrapers.reporter import Reporter
 from scrapers.slot import Slot
+from scrapers.task_queue import TaskQueue, TaskReader
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
+from streams.domain.fleet import DrainWorker, RunningAttempt, WorkerReported
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.errors import LogUnavailableError, UnreadableRecordError
-from streams.ports import EventLog, RawRecord
+from streams.ports import EventLog, RawRecord, RecordReader
 from streams.settings import Settings
-from streams.topics import SCRAPE_DLQ, TASKS, WORKER_CONTROL
+from streams.topics import SCRAPE_DLQ, WORKER_CONTROL
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
-LOW_FIRST_EVERY = 8  # one take in so many looks at low priority first, so that it never starves
 
 
 class Worker:
-    """One process with some browser slots."""
+    """One process with some slots, each for one attempt at a time."""
 
     def __init__(
         self,
@@ -44,10 +49,14 @@ class Worker:
         known_items: KnownItems,
         start_browser: Callable[[], SlotBrowser],
         metrics: WorkerMetrics,
+        *,
+        version: str = "",
     ) -> None:
+        """``scrapers``: the kinds that it takes."""
         self._settings = settings
         self._name = name
         self._run = uuid.uuid4().hex[:8]
+        self._version = version
         self._scrapers = scrapers
         self._records = records
         self._log = event_log
@@ -57,70 +66,145 @@ class Worker:
         self._slots = [
             Slot(settings, start_browser, self._threads) for _ in range(settings.worker_slots)
         ]
-        self._free: asyncio.Queue[Slot] = asyncio.Queue()
+        self._idle: list[Slot] = []
         self._running: dict[tuple[str, int], Attempt] = {}
-        self._takes = 0
+        self._may_take = asyncio.Event()
+        """Set while a slot is idle and it does not drain."""
+        self._is_draining = False
+        self._is_leaving = False
+        self._is_stopped = False
+        self._tasks: TaskQueue | None = None
+        self._started_at = datetime.now(UTC)
+        self._reporter = Reporter(event_log, self.report)
 
     @property
     def active(self) -> int:
         """Attempts under way."""
         return len(self._running)
 
-    async def run(self, tasks: KafkaReader, orders: KafkaReader) -> None:
-        """Work until cancelled; then hand back what is running.
+    def report(self, memory_bytes: int = 0) -> WorkerReported:
+        """How it is now."""
+        return WorkerReported(
+            worker=self._name,
+            host=socket.gethostname(),
+            version=self._version,
+            occurred_at=datetime.now(UTC),
+            started_at=self._started_at,
+            slots=len(self._slots),
+            free=0 if self._is_draining else len(self._idle),
+            running=[
+                RunningAttempt(job_id=job_id, attempt=attempt) for job_id, attempt in self._running
+            ],
+            kinds=sorted(self._scrapers),
+            partitions=[] if self._tasks is None else self._tasks.partitions(),
+            memory_bytes=memory_bytes,
+            is_draining=self._is_draining,
+            is_stopped=self._is_stopped,
+        )
 
-        ``tasks`` is a member of the workers' group; ``orders`` reads ``worker-control``.
+    def moved(self) -> None:
+        """Tell the world that partitions have come or gone."""
+        self._reporter.changed()
+
+    async def run(self, reader: TaskReader, orders: RecordReader) -> None:
+        """Work until cancelled; then let attempts end for ``grace_s``, and hand back the rest.
+
+        ``reader`` is a member of the workers' group; ``orders`` reads ``worker-control``.
         """
+        tasks = self._tasks = TaskQueue(reader)
+        attempts: set[asyncio.Task[None]] = set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._obey(orders))
+                group.create_task(self._reporter.run())
                 for slot in self._slots:
                     group.create_task(self._warm(slot))
-                await self._take_tasks(tasks, group)
+                try:
+                    await self._take_tasks(tasks, attempts)
+                finally:
+                    # Orders and reports go on while the last attempts end.
+                    await self._finish(tasks, attempts)
         finally:
+            self._is_stopped = True
+            await self._reporter.say_last()
             self._threads.shutdown(wait=False)
 
     async def _warm(self, slot: Slot) -> None:
         """Start the browser before the first task needs it."""
-        await slot.warm()
-        self._free.put_nowait(slot)
+        if any(scraper.needs_browser for scraper in self._scrapers.values()):
+            await slot.warm()
+        self._rest(slot)
 
-    async def _take_tasks(self, tasks: KafkaReader, group: asyncio.TaskGroup) -> None:
-        attempts: set[asyncio.Task[None]] = set()
+    def _rest(self, slot: Slot) -> None:
+        """The slot is free."""
+        self._idle.append(slot)
+        self._look_for_room()
+
+    def _look_for_room(self) -> None:
+        if self._idle and not self._is_draining:
+            self._may_take.set()
+        else:
+            self._may_take.clear()
+        self._reporter.changed()
+
+    def drain(self, *, undo: bool = False) -> None:
+        """Take no more tasks, and finish what runs; ``undo``: take tasks again."""
+        if self._is_leaving:
+            return
+        log.info("worker takes tasks again" if undo else "worker takes no more tasks")
+        self._is_draining = not undo
+        self._look_for_room()
+
+    async def _take_tasks(self, tasks: TaskQueue, attempts: set[asyncio.Task[None]]) -> None:
+        while True:
+            await self._may_take.wait()
+            raw = await tasks.next(self._may_take.is_set)
+            if raw is None:
+                continue
+            taking = asyncio.create_task(self._take(tasks, raw, attempts))
+            try:
+                await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                # A claim that is half done would be ours without anybody at work on it.
+                await asyncio.wait([taking], timeout=self._settings.shutdown_s)
+                raise
+
+    async def _take(
+        self, tasks: TaskQueue, raw: RawRecord, attempts: set[asyncio.Task[None]]
+    ) -> None:
+        """Claim a task's attempt, and begin it."""
+        slot = self._idle.pop()
+        attempt = None
         try:
-            while True:
-                slot = await self._free.get()
-                raw = await self._next(tasks)
-                attempt = await self._claimed(raw)
-                await self._commit(tasks, raw)
-                if attempt is None:
-                    self._free.put_nowait(slot)
-                    continue
-                running = asyncio.create_task(self._work(slot, attempt))
-                attempts.add(running)
-                running.add_done_callback(attempts.discard)
+            attempt = await self._claimed(raw)
+            await tasks.commit(raw)
         finally:
-            # Hand back at once what is running: its next attempt costs the job nothing.
+            if attempt is None:
+                self._rest(slot)
+        if attempt is None:
+            return
+        self._running[attempt.task.job_id, attempt.task.attempt] = attempt
+        self._look_for_room()
+        running = asyncio.create_task(self._work(slot, attempt))
+        attempts.add(running)
+        running.add_done_callback(attempts.discard)
+
+    async def _finish(self, tasks: TaskQueue, attempts: set[asyncio.Task[None]]) -> None:
+        """Give running attempts their time, hand back the rest, end the browsers."""
+        try:
+            self.drain()
+            self._is_leaving = True
+            tasks.leave()
+            if attempts:
+                log.info("attempts may end", extra={"attempts": len(attempts)})
+                await asyncio.wait(attempts, timeout=self._settings.grace_s)
+        finally:
+            # Their next attempts cost the jobs nothing, and are due at once.
             for started in list(self._running.values()):
                 started.stop(SHUTDOWN)
             if attempts:
                 await asyncio.wait(attempts, timeout=self._settings.shutdown_s)
             await asyncio.gather(*(slot.close() for slot in self._slots))
-
-    async def _next(self, tasks: KafkaReader) -> RawRecord:
-        """The next task, high priority before normal before low."""
-        self._takes += 1
-        topics = list(TASKS.values())
-        order = topics[::-1] if self._takes % LOW_FIRST_EVERY == 0 else topics
-        while True:
-            try:
-                for topic in order:
-                    if found := await tasks.read(timeout_s=0, most=1, topics=[topic]):
-                        return found[0]
-                if found := await tasks.read(timeout_s=1.0, most=1):
-                    return found[0]
-            except LogUnavailableError:
-                await asyncio.sleep(RETRY_S)
 
     async def _claimed(self, raw: RawRecord) -> Attempt | None:
         """The attempt of a task, claimed in the log; None when it has ended already."""
@@ -156,30 +240,23 @@ class Worker:
             return None
         return Attempt(task, scraper, attempt_log, self._settings)
 
-    async def _commit(self, tasks: KafkaReader, raw: RawRecord) -> None:
-        """From here on the attempt is protected by its lease, not by the task's offset."""
-        try:
-            await tasks.commit({(raw.topic, raw.partition): raw.offset + 1})
-        except LogUnavailableError:
-            # The task comes again, to us or another: that claim loses, or finds us gone.
-            log.warning("kafka did not take the commit")
-
     async def _work(self, slot: Slot, attempt: Attempt) -> None:
         task = attempt.task
-        key = (task.job_id, task.attempt)
-        self._running[key] = attempt
+        # What needs no browser leaves the slot's one alone.
+        needs_browser = self._scrapers[task.kind].needs_browser
+        place = slot if needs_browser else Slot(self._settings, NoBrowser, self._threads)
         log.info("attempt started", extra={"job_id": task.job_id, "attempt": task.attempt})
         try:
             async with attempt.watched():
                 known = await self._known(task)
-                await slot.run(attempt, known)
+                await place.run(attempt, known)
         except LogUnavailableError:
             log.warning("attempt ended without a word", extra={"job_id": task.job_id})
         finally:
             log_extraction(task, attempt.scraper, attempt.extracted)
             self._metrics.extracted(attempt.scraper, attempt.extracted)
-            del self._running[key]
-            self._free.put_nowait(slot)
+            del self._running[task.job_id, task.attempt]
+            self._rest(slot)
             log.info("attempt ended", extra={"job_id": task.job_id, "attempt": task.attempt})
 
     async def _known(self, task: ScrapeTask) -> frozenset[str]:
@@ -189,7 +266,7 @@ class Worker:
             except (LogUnavailableError, RegistryError):
                 await asyncio.sleep(RETRY_S)
 
-    async def _obey(self, orders: KafkaReader) -> None:
+    async def _obey(self, orders: RecordReader) -> None:
         while True:
             try:
                 raws = await orders.read(timeout_s=1.0)
@@ -197,21 +274,23 @@ class Worker:
             except (LogUnavailableError, RegistryError):
                 await asyncio.sleep(RETRY_S)
                 continue
-            for stop in self._stops_in(raws):
-                attempt = self._running.get((stop.job_id, stop.attempt))
-                if attempt is not None:
-                    attempt.stop(stop.reason)
+            for raw in raws:
+                if raw.key == self._name.encode():
+                    self._obey_one(raw)
 
-    def _stops_in(self, raws: Sequence[RawRecord]) -> list[StopAttempt]:
-        stops = []
-        for raw in raws:
-            if raw.key != self._name.encode():
-                continue
-            try:
-                stops.append(self._records.read_stop(raw))
-            except UnreadableRecordError as error:
-                log.warning("order is unreadable", extra={"reason": str(error)})
-        return stops
+    def _obey_one(self, raw: RawRecord) -> None:
+        try:
+            order = self._records.read_order(raw)
+        except UnreadableRecordError as error:
+            log.warning("order is unreadable", extra={"reason": str(error)})
+            return
+        match order:
+            case StopAttempt(job_id=job_id, attempt=number, reason=reason):
+                attempt = self._running.get((job_id, number))
+                if attempt is not None:
+                    attempt.stop(reason)
+            case DrainWorker(undo=undo):
+                self.drain(undo=undo)
 
 
 async def follow_orders(orders: KafkaReader) -> None:

@@ -84,7 +84,7 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
         address=address,
         log_file=directory.logs / f"{name}.log",
         ready=http_part_ready(question, what=name),
-        stop_s=settings.shutdown_s + STOP_MORE_S,
+        stop_s=settings.shutdown_s + STOP_MORE_S + (settings.grace_s if role == "worker" else 0.0),
     )
 
 

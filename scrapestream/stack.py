@@ -224,7 +224,8 @@ class Stack:
 
     def _set_defaults(self, demo: DemoSite | None) -> None:
         """Settings of a stack on one machine; what the user set stays."""
-        defaults = {"SECRET_KEY": self.directory.secret_key()}
+        # The queue stops with the workers, and goes on with the next start.
+        defaults = {"SECRET_KEY": self.directory.secret_key(), "GRACE_S": "0"}
         if self._settings.api_host in LOOPBACK:
             # Only programs of this machine can submit jobs: their webhooks may stay on it too.
             defaults |= {"WEBHOOK_ALLOW": "127.0.0.0/8,::1/128", "WEBHOOK_HTTP": "true"}

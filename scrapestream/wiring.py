@@ -19,9 +19,10 @@ from streams.adapters.kafka_admin import KafkaAdmin, open_admin
 from streams.adapters.kafka_reader import KafkaReader, open_reader
 from streams.adapters.kafka_writer import open_writer
 from streams.adapters.records import Records
+from streams.domain.limits import NO_LIMIT, Limits, Quota, quota_in
 from streams.errors import InvalidSettingError, RegistryUnavailableError
 from streams.ports import EventLog, TopicPartition
-from streams.settings import Settings
+from streams.settings import PREFIX, Settings
 from streams.topics import topic_schemas
 
 API_ACK_S = 5.0  # a client waits for it; the others may wait longer
@@ -79,6 +80,27 @@ async def open_broker_view(settings: Settings, role: str) -> AsyncIterator[Broke
     """Connections of their own, so that a slow answer delays nothing else."""
     async with open_reader(settings, f"{role}-ends") as reader, open_admin(settings, role) as admin:
         yield BrokerView(reader, admin)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How many jobs of one name may be at work, and the tenants' shares.
+
+    Raises:
+        InvalidSettingError: one of these settings cannot be read.
+    """
+
+    def quota(name: str, default: float = NO_LIMIT) -> Quota:
+        try:
+            return quota_in(getattr(settings, name), default)
+        except ValueError as error:
+            raise InvalidSettingError(f"{PREFIX}{name.upper()}: {error}") from None
+
+    return Limits(
+        per_tenant=quota("limit_per_tenant"),
+        per_kind=quota("limit_per_kind"),
+        per_site=quota("limit_per_site"),
+        tenant_weights=quota("tenant_weights", 1.0),
+    )
 
 
 class Readiness:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from streams.domain.events import NewEvent, Recorded
+from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
@@ -26,6 +27,8 @@ class NewRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
+    """None: by the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +85,14 @@ class EventLog(Protocol):
             InvalidItemError: an item does not fit its schema; none was appended.
         """
 
-    async def enqueue(self, task: ScrapeTask) -> None:
-        """Offer a task to the workers."""
+    async def enqueue(self, task: ScrapeTask, partition: int | None = None) -> Position:
+        """Offer a task to the worker that reads ``partition``; None: that of the job's key."""
 
-    async def order(self, stop: StopAttempt) -> None:
-        """Tell a worker to stop an attempt."""
+    async def order(self, order: StopAttempt | DrainWorker) -> None:
+        """Tell a worker to stop an attempt, or to take no more."""
+
+    async def report(self, report: WorkerReported) -> None:
+        """Say how a worker is."""
 
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         """Append a webhook delivery's event."""

@@ -50,6 +50,12 @@ class Settings:
     """Name of a worker, unique and the same after a restart; empty: host and process id."""
     worker_slots: int = 2
     """Browsers a worker drives side by side; each needs about 0.5 GB."""
+    worker_kinds: tuple[str, ...] = ()
+    """Kinds of jobs that a worker takes, comma separated; empty: every kind that it can scrape.
+    A worker of kinds that need no browser starts none and may have many slots."""
+    grace_s: float = 20.0
+    """Time that running attempts have to end after a worker is told to stop; then they are handed
+    back, seconds. ``scrapestream up`` gives none: its queue stops too."""
     lease_s: float = 15.0
     """Silence of a worker after which its attempt is lost, seconds."""
     heartbeat_s: float = 4.0
@@ -66,6 +72,18 @@ class Settings:
     """Time a worker has to stop a cancelled attempt; then the job closes without it, seconds."""
     shutdown_s: float = 10.0
     """Time a process has to stop, seconds."""
+
+    limit_per_tenant: tuple[str, ...] = ()
+    """Jobs of one tenant at work at the same time: ``NUMBER``, ``NAME=NUMBER``, or both with
+    commas (``5,acme=20``); 0 or empty: no limit."""
+    limit_per_kind: tuple[str, ...] = ()
+    """The same for each kind of job."""
+    limit_per_site: tuple[str, ...] = ()
+    """The same for each host that is scraped."""
+    tenant_weights: tuple[str, ...] = ()
+    """Shares of tenants when many wait, as ``NAME=NUMBER``; 1 for all others."""
+    allow_noop: bool = False
+    """Whether the kind ``noop`` is accepted, which scrapes nothing: for tests and load."""
 
     maps_hosts: tuple[str, ...] = ()
     """More hosts (``host:port``, comma separated) taken as Google Maps: the demo site, tests."""

@@ -11,6 +11,8 @@ DAY_MS = 86_400_000
 FOR_EVER = -1
 
 PARTITIONS = 24  # for ever: another count would break the order of keys
+TASK_PARTITIONS = 96
+"""Of each task topic: so many workers can work side by side. May grow: tasks need no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Topic:
     schemas: tuple[Schema, ...] = ()
     """Records that it holds; none for original bytes."""
     partitions: int = PARTITIONS
+    may_grow: bool = False
+    """Whether partitions may be added: its records need no order."""
     doc: str
 
 
@@ -34,6 +38,7 @@ JOB_EVENTS = "job-events"
 SCRAPED_ITEMS = "scraped-items"
 TASKS = {priority: f"scrape-tasks-{priority}" for priority in ("high", "normal", "low")}
 WORKER_CONTROL = "worker-control"
+WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
@@ -66,6 +71,8 @@ def all_topics() -> tuple[Topic, ...]:
                 key="job_id",
                 retention_ms=7 * DAY_MS,
                 schemas=(all_schemas()["ScrapeTask"],),
+                partitions=TASK_PARTITIONS,
+                may_grow=True,
                 doc=f"Attempts for workers to take, {priority} priority.",
             )
             for priority, name in TASKS.items()
@@ -74,9 +81,17 @@ def all_topics() -> tuple[Topic, ...]:
             name=WORKER_CONTROL,
             key="worker",
             retention_ms=DAY_MS // 24,
-            schemas=(all_schemas()["StopAttempt"],),
+            schemas=(all_schemas()["StopAttempt"], all_schemas()["DrainWorker"]),
             partitions=1,  # each worker reads all of it, and orders are few
             doc="Orders to workers.",
+        ),
+        Topic(
+            name=WORKER_HEARTBEATS,
+            key="worker",
+            retention_ms=DAY_MS // 24,
+            schemas=(all_schemas()["WorkerReported"],),
+            partitions=1,  # each orchestrator and API process reads all of it
+            doc="What workers say of themselves: slots, jobs, partitions.",
         ),
         Topic(
             name=WEBHOOK_EVENTS,

@@ -27,7 +27,8 @@ function show(job) {
   const notWhole = job.status === "completed" && job.outcome !== "completed";
   status.textContent = notWhole ? `${job.status} (${job.outcome})` : isOpen(job) ? job.stage : job.status;
   status.dataset.status = job.status;
-  status.title = job.error_message || "";
+  if (job.queue_position) status.textContent += `, place ${job.queue_position}`;
+  status.title = job.error_message || job.waiting_for || "";
   const bar = shown.querySelector("progress");
   const isCounted = !isOpen(job) || job.reviews_total !== null || job.status === "queued";
   if (isCounted) bar.value = job.progress; else bar.removeAttribute("value");
@@ -70,6 +71,7 @@ function follow(id) {
     show(await call("GET", `/jobs/${id}`));
     if (!isOpen(told)) stream.close();
   };
+  stream.addEventListener("queue", async () => show(await call("GET", `/jobs/${id}`)));
 }
 
 async function cancel(id) {

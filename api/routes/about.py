@@ -24,6 +24,8 @@ def routes(api: Api) -> list[BaseRoute]:
         "reviews": "GET /jobs/{job_id}/reviews",
         "stream": "GET /jobs/{job_id}/stream",
         "events": "GET /jobs/{job_id}/events",
+        "workers": "GET /workers",
+        "drain": "POST /workers/{worker}/drain",
         "health": "GET /health",
         "ready": "GET /health/ready",
         "metrics": "GET /metrics",

@@ -42,12 +42,12 @@ def routes(api: Api) -> list[BaseRoute]:
             following = cursor_text(JobCursor(jobs[-1].created_at, jobs[-1].job_id))
             url = request.url.include_query_params(cursor=following)
             headers["Link"] = f'<{api.links.path("/jobs")}?{url.query}>; rel="next"'
-        payloads = [job_payload(job, api.links) for job in jobs]
+        payloads = [job_payload(job, api.links, api.queue.find(job)) for job in jobs]
         return json_response({"jobs": payloads, "next": following}, headers=headers)
 
     async def read_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])
-        return job_response(request, job, api.links)
+        return job_response(request, job, api.links, place=api.queue.find(job))
 
     async def cancel_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])

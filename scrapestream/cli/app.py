@@ -70,7 +70,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     "api": Verb("scrapestream.cli.roles:api", "Run the HTTP API.", ROLES),
     "orchestrator": Verb("scrapestream.cli.roles:orchestrator", "Run the orchestrator.", ROLES),
-    "worker": Verb("scrapestream.cli.roles:worker", "Run a scraper worker.", ROLES),
+    "worker": Verb(
+        "scrapestream.cli.worker:app", "Run a scraper worker; list all, drain one.", ROLES
+    ),
     "materializer": Verb("scrapestream.cli.roles:materializer", "Run the materializer.", ROLES),
     "webhooks": Verb("scrapestream.cli.roles:webhooks", "Run the webhook agent.", ROLES),
 }

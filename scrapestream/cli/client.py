@@ -67,6 +67,11 @@ class Message:
     fields: Mapping[str, Any]
 
     @property
+    def is_event(self) -> bool:
+        """Whether it stands in the job's history; not so its place in the queue."""
+        return self.fields.get("type") != "QueueMoved"
+
+    @property
     def is_last(self) -> bool:
         """Whether nothing comes after it: the job has ended."""
         return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
@@ -106,6 +111,16 @@ class ApiClient:
                 if len(found) == limit:
                     break
         return found
+
+    async def find_workers(self) -> list[Body]:
+        """Every worker that was heard lately."""
+        found: list[Body] = (await self._call("GET", "/workers"))["workers"]
+        return found
+
+    async def drain(self, worker: str, *, undo: bool) -> Body:
+        """Ask a worker to take no more jobs; ``undo``: to take jobs again."""
+        path = f"/workers/{quote(worker, safe='')}/drain"
+        return await self._call("DELETE" if undo else "POST", path)
 
     def read_events(self, job_id: str) -> AsyncGenerator[Body]:
         """The job's history, oldest first."""

@@ -78,7 +78,8 @@ async def _history(client: ApiClient, job_id: str, *, follow: bool) -> AsyncGene
         return
     async with aclosing(client.follow(job_id, say)) as stream:
         async for message in stream:
-            yield _as_event(message)
+            if message.is_event:
+                yield _as_event(message)
 
 
 def _as_event(message: Message) -> Body:

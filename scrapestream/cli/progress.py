@@ -80,6 +80,17 @@ def clock_text(seconds: float) -> str:
     return f"{hours}{whole // 60 % 60:{'02' if hours else ''}}:{whole % 60:02}"
 
 
+def stage_text(message: Message) -> str:
+    """Such as ``scrolling``; of a job that waits ``queued, place 3`` or ``queued, no worker``."""
+    stage = short(message.fields.get("stage", ""), 20)
+    if message.is_event:
+        return stage
+    if message.fields.get("estimated_start_s") is None:
+        return f"{stage}, no worker"
+    position = message.fields.get("queue_position")
+    return stage if position is None else f"{stage}, place {position}"
+
+
 def _seconds(moment: object, otherwise: float) -> float:
     try:
         return datetime.fromisoformat(str(moment)).timestamp()
@@ -120,7 +131,7 @@ class Lines:
         """A line, if it is time for one."""
         pace, now = self._paces[job_id], self._now()
         pace.take(message.fields, now)
-        stage = short(message.fields.get("stage", ""), 20)
+        stage = stage_text(message)
         last_stage, shown_at = self._shown.get(job_id, ("", 0.0))
         if stage == last_stage and now - shown_at < LINE_EVERY_S:
             return
@@ -179,7 +190,7 @@ class Bars:
             bar,
             completed=pace.loaded,
             total=pace.total,
-            stage=short(message.fields.get("stage", ""), 20),
+            stage=stage_text(message),
             count=pace.count_text(),
             times=pace.times_text(),
         )

@@ -12,12 +12,14 @@ from api.server import open_socket, serve
 from schemas.catalog import item_schema
 from scrapers.contract import Scraper
 from scrapers.registry import all_scrapers, find_scraper
-from scrapestream.wiring import API_ACK_S, open_log
+from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
 from streams.catalogue import Catalogue, Kind
+from streams.domain.fleet import Fleet
+from streams.fleet_reader import FleetReader
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import WORKERS_GROUP
@@ -33,6 +35,7 @@ async def run(settings: Settings) -> None:
         open_log(settings, "api", ack_timeout_s=API_ACK_S) as log,
         open_reader(settings, "api-tail") as tail,
         open_reader(settings, "api-ends") as ends,
+        open_reader(settings, "api-fleet") as heartbeats,
         open_admin(settings, "api") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
@@ -45,6 +48,7 @@ async def run(settings: Settings) -> None:
             records=log.records,
             kinds=[kind.name for kind in catalogue.kinds],
         )
+        fleet = Fleet()
         parts = ApiParts(
             settings=settings,
             event_log=log.event_log,
@@ -55,14 +59,24 @@ async def run(settings: Settings) -> None:
             checks={"kafka": admin.ping, "clickhouse": store.ping},
             live_workers=partial(admin.members, WORKERS_GROUP),
             check_webhook=partial(check_webhook_url, settings=settings),
+            fleet=fleet,
+            follow_fleet=FleetReader(
+                heartbeats, log.records.learn, log.records.read_report, fleet.hear
+            ).run,
+            tenant_weight=limits_of(settings).weight,
             disk_path=Path(),
         )
         await serve(build_app(parts), settings, listening=listening)
 
 
 def catalogue_of(settings: Settings) -> Catalogue:
-    """The scrapers as the API knows them."""
-    return Catalogue(kinds=[_kind(scraper, settings) for scraper in all_scrapers().values()])
+    """The scrapers as the API knows them; a hidden one only when its setting allows it."""
+    shown = [
+        scraper
+        for scraper in all_scrapers().values()
+        if not scraper.is_hidden or settings.allow_noop
+    ]
+    return Catalogue(kinds=[_kind(scraper, settings) for scraper in shown])
 
 
 def _kind(scraper: Scraper, settings: Settings) -> Kind:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Mapping
 
-from scrapestream.wiring import Readiness, open_broker_view, open_log
+from scrapestream.wiring import Readiness, limits_of, open_broker_view, open_log
 from streams.adapters.kafka_reader import open_reader
 from streams.agents.faust_app import AgentApp, run_app
 from streams.agents.insist import insisting
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.past import Past
+from streams.domain.dispatch import Dispatcher
+from streams.fleet_reader import FleetReader
 from streams.role_server import role_server
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS
@@ -26,6 +30,7 @@ async def run(settings: Settings) -> None:
             settings, "orchestrator-past", marks="orchestrator-open", wait_ms=PAST_WAIT_MS
         ) as past_reader,
         open_broker_view(settings, "orchestrator") as broker,
+        open_reader(settings, "orchestrator-fleet") as heartbeats,
         role_server(settings.metrics_port, readiness.is_ready, readiness.registry),
     ):
         orchestrator = Orchestrator(
@@ -34,7 +39,15 @@ async def run(settings: Settings) -> None:
             broker,
             Past(past_reader, JOB_EVENTS, parts.records.learn),
             parts.records.read_event,
+            Dispatcher(limits_of(settings), salt=os.getpid()),
         )
+        fleet = FleetReader(
+            heartbeats,
+            parts.records.learn,
+            parts.records.read_report,
+            orchestrator.dispatching.hear,
+        )
+        orchestrator.dispatching.silent_s = fleet.silent_s
 
         async def sweep(assigned: Mapping[str, frozenset[int]]) -> None:
             await orchestrator.sweep(assigned[JOB_EVENTS])
@@ -44,7 +57,10 @@ async def run(settings: Settings) -> None:
             handlers={JOB_EVENTS: insisting(parts.records.learn, orchestrator.react)},
             sweep=sweep,
         )
+        following = asyncio.create_task(fleet.run())
         try:
             await run_app(settings, app, readiness.event)
         finally:
+            following.cancel()
+            await asyncio.wait([following])
             await orchestrator.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from streams.adapters.records import Records
 from streams.domain.events import NewEvent
+from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
@@ -30,11 +32,16 @@ class RecordEventLog:
             raise InvalidItemError(str(error)) from error
         return await self._writer.send(encoded)
 
-    async def enqueue(self, task: ScrapeTask) -> None:
-        await self._writer.send([self._records.task(task)])
+    async def enqueue(self, task: ScrapeTask, partition: int | None = None) -> Position:
+        record = replace(self._records.task(task), partition=partition)
+        [position] = await self._writer.send([record])
+        return position
 
-    async def order(self, stop: StopAttempt) -> None:
-        await self._writer.send([self._records.stop(stop)])
+    async def order(self, order: StopAttempt | DrainWorker) -> None:
+        await self._writer.send([self._records.order(order)])
+
+    async def report(self, report: WorkerReported) -> None:
+        await self._writer.send([self._records.report(report)])
 
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         await self._writer.send([self._records.delivery(delivery)])

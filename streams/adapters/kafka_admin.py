@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.errors import LogUnavailableError
@@ -38,7 +38,25 @@ class KafkaAdmin:
                 # Another `topics` at the same time is fine; anything else is not.
                 if code and error is not TopicAlreadyExistsError:
                     raise LogUnavailableError(f"topic {name} was not created: {error.__name__}")
+        await self._grow([topic for topic in all_topics() if topic.name in existing])
         return {topic.name: topic.name not in existing for topic in all_topics()}
+
+    async def _grow(self, existing: Sequence[Topic]) -> None:
+        """Add partitions to topics whose records need no order: an earlier release had fewer."""
+        growing = [topic for topic in existing if topic.may_grow]
+        if not growing:
+            return
+        described = await self._answer(
+            self._client.describe_topics([topic.name for topic in growing])
+        )
+        have = {found["topic"]: len(found["partitions"]) for found in described}
+        wanted = {
+            topic.name: NewPartitions(total_count=topic.partitions)
+            for topic in growing
+            if 0 < have.get(topic.name, 0) < topic.partitions
+        }
+        if wanted:
+            await self._answer(self._client.create_partitions(wanted))
 
     async def members(self, group: str) -> int:
         """Living members of a consumer group."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -85,6 +87,10 @@ class KafkaReader:
         """The offset of the next record that ``read`` gives."""
         return int(await self._consumer.position(KafkaPartition(*partition)))
 
+    def leave(self) -> None:
+        """Give the partitions to the other members, and read nothing more."""
+        self._consumer.unsubscribe()
+
     def pause(self, topics: Iterable[str]) -> None:
         """Fetch nothing from ``topics`` until ``resume``."""
         self._consumer.pause(*self._assigned_of(topics))
@@ -152,11 +158,13 @@ async def open_group_reader(
     on_revoked: Callable[[frozenset[TopicPartition]], Awaitable[None]] | None = None,
     session_s: float = 10.0,
     instance_id: str = "",
+    same_numbers: bool = False,
 ) -> AsyncIterator[KafkaReader]:
     """A member of ``group``: partitions come and go, commits are the caller's.
 
     After ``session_s`` without a heartbeat its partitions go to another member. A process that
-    starts again under the same ``instance_id`` gets them back at once.
+    starts again under the same ``instance_id`` gets them back at once. ``same_numbers``: a member
+    gets the same partitions of each topic.
 
     Raises:
         LogUnavailableError: no broker answers.
@@ -168,6 +176,9 @@ async def open_group_reader(
         session_timeout_ms=int(session_s * 1000),
         heartbeat_interval_ms=int(session_s * 1000 / 5),
         max_poll_interval_ms=600_000,
+        partition_assignment_strategy=(
+            (RangePartitionAssignor,) if same_numbers else (RoundRobinPartitionAssignor,)
+        ),
     )
     listener = _Listener(consumer, on_assigned, on_revoked)
     async with _started(consumer):

@@ -80,7 +80,11 @@ class KafkaWriter:
             async with asyncio.timeout(self._timeout_s + 2):
                 futures = [
                     await producer.send(
-                        record.topic, record.value, key=record.key, headers=list(record.headers)
+                        record.topic,
+                        record.value,
+                        key=record.key,
+                        partition=record.partition,
+                        headers=list(record.headers),
                     )
                     for record in records
                 ]

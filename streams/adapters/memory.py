@@ -28,7 +28,9 @@ class MemoryBroker:
         positions = []
         async with self._grown:
             for record in records:
-                partition = zlib.crc32(record.key or b"") % PARTITIONS
+                partition = record.partition
+                if partition is None:
+                    partition = zlib.crc32(record.key or b"") % PARTITIONS
                 stored = self._records[record.topic, partition]
                 raw = RawRecord(
                     topic=record.topic,

@@ -13,7 +13,8 @@ from schemas.catalog import all_schemas, schemas_in
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
 from streams.domain.events import AUTHORS, JobEvent, NewEvent, Recorded
-from streams.domain.ids import event_id
+from streams.domain.fleet import DrainWorker, WorkerReported
+from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import (
@@ -25,7 +26,14 @@ from streams.domain.webhook import (
 )
 from streams.errors import UnreadableRecordError
 from streams.ports import NewRecord, RawRecord
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, TASKS, WEBHOOK_EVENTS, WORKER_CONTROL
+from streams.topics import (
+    JOB_EVENTS,
+    SCRAPED_ITEMS,
+    TASKS,
+    WEBHOOK_EVENTS,
+    WORKER_CONTROL,
+    WORKER_HEARTBEATS,
+)
 
 ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
 T = TypeVar("T")
@@ -33,6 +41,9 @@ T = TypeVar("T")
 JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AUTHORS}
 DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
     cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
+}
+ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
+    cls.__name__: cls for cls in (StopAttempt, DrainWorker)
 }
 ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
 
@@ -79,8 +90,22 @@ class Records:
         )
         return self._record(TASKS[task.priority], "ScrapeTask", task.job_id, envelope, fields)
 
-    def stop(self, stop: StopAttempt) -> NewRecord:
+    def order(self, order: StopAttempt | DrainWorker) -> NewRecord:
         """The record of an order to a worker."""
+        if isinstance(order, DrainWorker):
+            envelope = _Envelope(event_id=new_job_id(), job_id="")
+            return self._record(
+                WORKER_CONTROL, "DrainWorker", order.worker, envelope, _fields(order)
+            )
+        return self._stop(order)
+
+    def report(self, report: WorkerReported) -> NewRecord:
+        """The record of what a worker says of itself."""
+        envelope = _Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
+        fields = _fields(report)
+        return self._record(WORKER_HEARTBEATS, "WorkerReported", report.worker, envelope, fields)
+
+    def _stop(self, stop: StopAttempt) -> NewRecord:
         ordinal = f"{stop.worker}:{stop.reason}"
         envelope = _Envelope(
             event_id=event_id(stop.job_id, "StopAttempt", stop.attempt, ordinal),
@@ -124,10 +149,15 @@ class Records:
         _, record = self._decoded(raw, {"ScrapeTask": ScrapeTask})
         return _built({**record, "traceparent": _traceparent_of(raw)}, ScrapeTask)
 
-    def read_stop(self, raw: RawRecord) -> StopAttempt:
+    def read_order(self, raw: RawRecord) -> StopAttempt | DrainWorker:
         """An order to a worker."""
-        _, record = self._decoded(raw, {"StopAttempt": StopAttempt})
-        return _built(record, StopAttempt)
+        name, record = self._decoded(raw, ORDER_TYPES)
+        return _built(record, ORDER_TYPES[name])
+
+    def read_report(self, raw: RawRecord) -> WorkerReported:
+        """What a worker says of itself."""
+        _, record = self._decoded(raw, {"WorkerReported": WorkerReported})
+        return _built(record, WorkerReported)
 
     def read_delivery(self, raw: RawRecord) -> RecordedDelivery:
         """A webhook delivery's event."""
@@ -192,10 +222,11 @@ class _Envelope:
     job_id: str
     tenant: str = "public"
     traceparent: str | None = None
+    at: datetime | None = None
 
     @property
     def occurred_at(self) -> datetime:
-        return datetime.now(UTC)
+        return self.at or datetime.now(UTC)
 
 
 def _fields(value: Any) -> dict[str, Any]:

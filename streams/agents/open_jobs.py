@@ -28,6 +28,9 @@ class OpenJobs:
     """When an open job was last heard of, on this process's own clock, seconds."""
     emitted: dict[JobId, tuple[str, float]] = field(default_factory=dict)
     """The newest output for a job, and when."""
+    unsure_until_s: float = 0.0
+    """Until then, tasks may lie in the topics that an orchestrator before us has put there, on
+    this process's own clock, seconds; 0: there are none."""
 
     def apply(self, recorded: Recorded, now_s: float) -> Job | None:
         """Fold one event in. The job, also when it ended; None when there is none open."""

@@ -10,36 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any, Protocol
 
+from streams.agents.dispatching import REPEAT_S, Broker, Dispatching
 from streams.agents.open_jobs import OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
+from streams.domain.dispatch import Dispatcher
 from streams.domain.events import JobEvent, Recorded, new_event
 from streams.domain.job import AttemptState, Job
 from streams.domain.retry import RetryPolicy
-from streams.domain.tasks import ScrapeTask, StopAttempt, cancel_stop, due_stop, due_task
+from streams.domain.tasks import StopAttempt, cancel_stop, due_attempt, due_stop
 from streams.errors import LogUnavailableError, UnreadableRecordError
-from streams.ports import EventLog, RawRecord, TopicPartition
+from streams.ports import EventLog, RawRecord
 from streams.settings import Settings
-from streams.topics import JOB_EVENTS, TASKS, WORKERS_GROUP
+from streams.topics import JOB_EVENTS
 
 log = logging.getLogger(__name__)
 
-REPEAT_S = 5.0  # an output is not emitted again before this, so that its read-back can come
 MARK_EVERY_S = 5.0
-
-
-class Broker(Protocol):
-    """What the sweep asks the broker; each call raises LogUnavailableError when it is away."""
-
-    async def ends(self, topic: str) -> Mapping[int, int]:
-        """The offset after the newest record of each partition."""
-
-    async def committed(self, group: str) -> Mapping[TopicPartition, int]:
-        """Offsets that a consumer group has committed."""
 
 
 class Orchestrator:
@@ -52,6 +42,7 @@ class Orchestrator:
         broker: Broker,
         past: Past,
         read: Callable[[RawRecord], Recorded],
+        dispatcher: Dispatcher | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -66,7 +57,9 @@ class Orchestrator:
         self._partitions: dict[int, OpenJobs] = {}
         self._restoring = asyncio.Lock()
         self._emitting: set[asyncio.Task[None]] = set()
-        self._started_at = now()
+        self.dispatching = Dispatching(
+            dispatcher or Dispatcher(), event_log, broker, self._partitions, self._emit, clock
+        )
         self._is_deaf = False
         self._marked_s = clock()
 
@@ -87,14 +80,17 @@ class Orchestrator:
         stop = due_stop(job, recorded.job_id, recorded.event)
         if stop is not None:
             self._emit(self._log.order(stop))
-        if job is not None and job.is_open:
+        if job is None:
+            return
+        self.dispatching.note(part, job)
+        if job.is_open:
             self._advance(part, job, self._advance_command())
 
     async def sweep(self, assigned: Iterable[int]) -> None:
         """Emit whatever should exist and does not, for the partitions that are ours."""
         mine = set(assigned)
         for partition in self._partitions.keys() - mine:
-            del self._partitions[partition]
+            self.dispatching.drop(self._partitions.pop(partition))
         try:
             if missing := mine - self._partitions.keys():
                 await self._restore(missing)
@@ -109,35 +105,46 @@ class Orchestrator:
             self._is_deaf = False
             for part in self._partitions.values():
                 part.heard = dict.fromkeys(part.jobs, self._clock())
-        unclaimed: list[tuple[OpenJobs, Job]] = []
-        for number, part in self._partitions.items():
+        await self._look_for_offers()
+        for number, part in list(self._partitions.items()):
             is_caught_up = part.folded_to >= ends.get(number, 0)
             for job in list(part.jobs.values()):
-                self._sweep_job(part, job, is_caught_up, unclaimed)
-        if unclaimed:
-            await self._offer_again(unclaimed)
+                self._sweep_job(part, job, is_caught_up)
+        await self.dispatching.sweep()
         if self._clock() - self._marked_s > MARK_EVERY_S:
             self._marked_s = self._clock()
             await self._past.mark({n: part.low_water() for n, part in self._partitions.items()})
 
     async def close(self) -> None:
         """Let outputs that are under way finish."""
-        if self._emitting:
-            await asyncio.wait(self._emitting, timeout=self._settings.shutdown_s)
+        deadline_s = time.monotonic() + self._settings.shutdown_s
+        while self._emitting and (left_s := deadline_s - time.monotonic()) > 0:
+            await asyncio.wait(self._emitting, timeout=left_s)
 
     def open_jobs(self) -> int:
         """Jobs that have not ended, of our partitions."""
         return sum(len(part.jobs) for part in self._partitions.values())
 
-    def _sweep_job(
-        self,
-        part: OpenJobs,
-        job: Job,
-        is_caught_up: bool,
-        unclaimed: list[tuple[OpenJobs, Job]],
-    ) -> None:
+    async def _look_for_offers(self) -> None:
+        """Find out whether tasks lie in the topics that an orchestrator before us has offered.
+
+        ``REPEAT_S`` after the fold of a partition's past they were started, or are lost.
+        """
+        now_s = self._clock()
+        unsure = [part for part in self._partitions.values() if part.unsure_until_s]
+        young = any(part.unsure_until_s > now_s for part in unsure)
+        try:
+            has_backlog = young and await self.dispatching.has_backlog()
+        except LogUnavailableError:
+            has_backlog = True
+        for part in unsure:
+            if part.unsure_until_s <= now_s or not has_backlog:
+                part.unsure_until_s = 0.0
+
+    def _sweep_job(self, part: OpenJobs, job: Job, is_caught_up: bool) -> None:
         if job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None:
-            unclaimed.append((part, job))
+            if not self.dispatching.is_known(job):
+                self._advance(part, job, self._advance_command())
             return
         silent_s = self._clock() - part.heard.setdefault(job.job_id, self._clock())
         is_silent = job.attempt_state is AttemptState.RUNNING and silent_s > job.lease_s
@@ -147,53 +154,31 @@ class Orchestrator:
         else:
             self._advance(part, job, self._advance_command())
 
-    async def _offer_again(self, unclaimed: list[tuple[OpenJobs, Job]]) -> None:
-        """Offer tasks that are due and in no queue: a retry whose time has come, or a lost one."""
-        now = self._now()
-        lost: list[tuple[OpenJobs, Job]] = []
-        for part, job in unclaimed:
-            due_at = job.due_at
-            if due_at is None or due_at > now:
-                continue
-            offered = part.emitted.get(job.job_id)
-            if offered is None and due_at > self._started_at:
-                self._advance(part, job, self._advance_command())  # its time has just come
-            elif offered is None or self._clock() - offered[1] > REPEAT_S:
-                lost.append((part, job))
-        if not lost:
-            return
-        try:
-            committed = await self._broker.committed(WORKERS_GROUP)
-            ends = {topic: await self._broker.ends(topic) for topic in TASKS.values()}
-        except LogUnavailableError:
-            return
-        for part, job in lost:
-            topic = TASKS[job.priority]
-            # Keys lie in the same partition number of every topic. A task before the committed
-            # offset was claimed (its AttemptStarted comes first) or is gone.
-            if committed.get((topic, job.partition), 0) >= ends[topic].get(job.partition, 0):
-                self._advance(part, job, self._advance_command())
-
     def _advance(self, part: OpenJobs, job: Job, command: Command) -> None:
         """Emit what ``command`` calls for, unless that was done a moment ago."""
         decisions = decide(command, job)
-        task = due_task(job, decisions, self._now())
+        attempt = due_attempt(job, decisions, self._now())
+        if attempt is not None and part.unsure_until_s and not decisions:
+            attempt = None  # somebody may have offered it already
         stop = cancel_stop(job)
-        if not decisions and task is None and stop is None:
+        if not decisions and stop is None:
+            if attempt is not None:
+                self.dispatching.admit(part, job.job_id, attempt)
+                self.dispatching.dispatch()
             return
-        output = _name_of(job, decisions, task)
+        output = f"{job.attempt} {[type(decision).__name__ for decision in decisions]}"
         before = part.emitted.get(job.job_id)
         if before is not None and before[0] == output and self._clock() - before[1] < REPEAT_S:
             return
         part.emitted[job.job_id] = (output, self._clock())
-        self._emit(self._append(part, job, decisions, task, stop))
+        self._emit(self._append(part, job, decisions, attempt, stop))
 
     async def _append(
         self,
         part: OpenJobs,
         job: Job,
         decisions: tuple[JobEvent, ...],
-        task: ScrapeTask | None,
+        attempt: int | None,
         stop: StopAttempt | None,
     ) -> None:
         try:
@@ -205,15 +190,16 @@ class Orchestrator:
                         for each in decisions
                     ]
                 )
-            if task is not None:
-                await self._log.enqueue(task)
+            if attempt is not None:
+                self.dispatching.admit(part, job.job_id, attempt)
+                self.dispatching.dispatch()
             if stop is not None:
                 await self._log.order(stop)
         except LogUnavailableError:
             part.emitted.pop(job.job_id, None)  # the next sweep does it again
             raise
 
-    def _emit(self, output: Coroutine[Any, Any, None] | Awaitable[None]) -> None:
+    def _emit(self, output: Awaitable[None]) -> None:
         async def emit() -> None:
             try:
                 await output
@@ -237,7 +223,13 @@ class Orchestrator:
             ends = await self._past.replay(partitions, apply)
             for partition, part in parts.items():
                 part.folded_to = ends[partition]
+                part.unsure_until_s = self._clock() + REPEAT_S
+                if before := self._partitions.get(partition):
+                    self.dispatching.drop(before)
             self._partitions.update(parts)
+            for part in parts.values():
+                for job in part.jobs.values():
+                    self.dispatching.note(part, job)
 
     def _readable(self, raw: RawRecord) -> Recorded | None:
         try:
@@ -253,10 +245,3 @@ class Orchestrator:
             retry=RetryPolicy(base_s=self._settings.retry_base_s),
             cancel_grace_s=self._settings.cancel_grace_s,
         )
-
-
-def _name_of(job: Job, decisions: tuple[JobEvent, ...], task: ScrapeTask | None) -> str:
-    """Tells outputs of one job apart; a task is sent with its decision or after it."""
-    if task is not None:
-        return f"task {task.attempt}"
-    return f"{job.attempt} {[type(decision).__name__ for decision in decisions]}"

@@ -146,7 +146,18 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStopped:
-    """The worker stopped because it was told to, or because it shuts down."""
+    """The worker stopped because it was told to."""
+
+    attempt: int
+    worker: str
+    reason: str
+    items_count: int = 0
+    items: ItemsSpan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptReleased:
+    """The worker stops, and hands the attempt back unfinished: another may go on at once."""
 
     attempt: int
     worker: str
@@ -209,6 +220,7 @@ Report = (
     | AttemptSucceeded
     | AttemptFailed
     | AttemptStopped
+    | AttemptReleased
 )
 Ending = ScrapeCompleted | ScrapeFailed | ScrapeCancelled
 Decision = AttemptScheduled | AttemptLost | Ending
@@ -233,6 +245,7 @@ AUTHORS: Mapping[type[JobEvent], Author] = {
     AttemptSucceeded: Author.WORKER,
     AttemptFailed: Author.WORKER,
     AttemptStopped: Author.WORKER,
+    AttemptReleased: Author.WORKER,
     AttemptScheduled: Author.ORCHESTRATOR,
     AttemptLost: Author.ORCHESTRATOR,
     ScrapeCompleted: Author.ORCHESTRATOR,

@@ -15,6 +15,7 @@ from typing import TypedDict
 from streams.domain.events import (
     AttemptFailed,
     AttemptLost,
+    AttemptReleased,
     AttemptScheduled,
     AttemptStarted,
     AttemptStopped,
@@ -181,7 +182,7 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
                 return NOTHING
             counted = Counter(job.sources) + Counter(sources)
             return Changes(sources=dict(counted), sources_attempt=attempt)
-        case AttemptSucceeded() | AttemptFailed() | AttemptStopped():
+        case AttemptSucceeded() | AttemptFailed() | AttemptStopped() | AttemptReleased():
             return _ended(job, recorded.event, at)
         case AttemptLost(attempt=attempt, reason=reason):
             if attempt != job.attempt or job.attempt_state is not AttemptState.RUNNING:
@@ -224,7 +225,9 @@ def _started(job: Job, event: AttemptStarted, at: datetime) -> Changes:
 
 
 def _ended(
-    job: Job, event: AttemptSucceeded | AttemptFailed | AttemptStopped, at: datetime
+    job: Job,
+    event: AttemptSucceeded | AttemptFailed | AttemptStopped | AttemptReleased,
+    at: datetime,
 ) -> Changes:
     if not is_running(job, event.attempt, event.worker):
         return NOTHING
@@ -255,7 +258,7 @@ def _ended(
                 stage="retrying",
                 status=Status.RETRYING,
             )
-        case AttemptStopped():
+        case AttemptStopped() | AttemptReleased():
             return Changes(
                 **found,
                 attempt_state=AttemptState.STOPPED,

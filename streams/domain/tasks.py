@@ -48,8 +48,8 @@ class StopAttempt:
     """``cancelled`` or ``superseded``."""
 
 
-def due_task(job: Job, decisions: tuple[JobEvent, ...], now: datetime) -> ScrapeTask | None:
-    """The task that should be in the queue for ``job``, with ``decisions`` just taken for it.
+def due_attempt(job: Job, decisions: tuple[JobEvent, ...], now: datetime) -> int | None:
+    """The attempt that should wait for a worker, with ``decisions`` just taken for ``job``.
 
     None while an attempt runs, when none is due yet, or when a cancel waits.
     """
@@ -60,8 +60,11 @@ def due_task(job: Job, decisions: tuple[JobEvent, ...], now: datetime) -> Scrape
             attempt, due_at, waiting = decision.attempt, decision.due_at, True
     if not (waiting and job.is_open and due_at is not None and due_at <= now):
         return None
-    if job.cancel_requested_at is not None:
-        return None
+    return attempt if job.cancel_requested_at is None else None
+
+
+def task_of(job: Job, attempt: int) -> ScrapeTask:
+    """What a worker has to know of an attempt."""
     return ScrapeTask(
         job_id=job.job_id,
         tenant=job.tenant,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +22,15 @@ class Message:
 class EventStream:
     response: httpx2.Response
     retry_ms: int | None = None
+    types: Collection[str] = ("message",)
+    """Events of other types are left out, as a browser's ``onmessage`` leaves them."""
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         data: list[str] = []
         event, last_id = "", ""
         async for line in self.response.aiter_lines():
             if not line:
-                if data:
+                if data and (event or "message") in self.types:
                     yield Message(event or "message", last_id, json.loads("\n".join(data)))
                 data, event = [], ""
                 continue
@@ -51,7 +53,10 @@ class EventStream:
 
 @asynccontextmanager
 async def open_stream(
-    client: httpx2.AsyncClient, path: str, last_id: str | None = None
+    client: httpx2.AsyncClient,
+    path: str,
+    last_id: str | None = None,
+    types: Collection[str] = ("message",),
 ) -> AsyncIterator[EventStream]:
     headers = {"Accept": "text/event-stream"}
     if last_id is not None:
@@ -59,7 +64,7 @@ async def open_stream(
     async with client.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200, (await response.aread(), response.status_code)
         assert response.headers["content-type"].startswith("text/event-stream")
-        yield EventStream(response)
+        yield EventStream(response, types=types)
 
 
 async def all_messages(

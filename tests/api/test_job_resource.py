@@ -43,6 +43,9 @@ async def test_a_new_job_has_every_field_of_the_contract(world: World) -> None:
         "priority": "normal",
         "options": {},
         "metadata": {"a": "b"},
+        "queue_position": 1,
+        "estimated_start_s": None,
+        "waiting_for": "a worker: none is running",
     }
 
 

@@ -12,9 +12,11 @@ from starlette.types import Message
 
 import api.routes.stream
 from api.metrics import ApiMetrics
+from api.queue_view import QueueView
 from api.sse import MOST_BEHIND, OpenStreams
 from api.story import Story
 from streams.domain.events import ProgressReported, Recorded, ScrapeRequested
+from streams.domain.fleet import Fleet
 from streams.domain.ids import JobId
 from tests.api.job_events import BEGAN, PLACE, completed, started
 from tests.api.sse_client import all_messages, open_stream
@@ -86,11 +88,14 @@ async def test_a_client_that_goes_away_is_forgotten(world: World) -> None:
 
 async def test_a_live_client_that_lags_too_far_is_let_go_and_can_resume(world: World) -> None:
     job_id = JobId("a" * 32)
-    story, streams = Story(), OpenStreams(ApiMetrics(world.live_view()))
+    live = world.live_view()
+    queue = QueueView(live.memory, Fleet(), live.durations)
+    story, streams = Story(), OpenStreams(ApiMetrics(live, queue), queue)
     story.tell(_recorded(job_id, 0))
     listening = streams.listen(story, after=-1)
     assert (await anext(listening)).startswith(b":")
     assert b"id: 0-0\n" in await anext(listening)
+    assert (await anext(listening)).startswith(b"event: queue\n")
     waiting = asyncio.ensure_future(anext(listening))
     await asyncio.sleep(0)  # until it waits: it is live now
     for offset in range(1, MOST_BEHIND + 3):
@@ -111,8 +116,10 @@ async def test_pings_are_no_messages_for_other_clients(
     got: list[str] = []
     async with process.client.stream("GET", f"/jobs/{job_id}/stream") as response:
         async for event in httpx2.EventSource(response):
-            got.append(event.id)
             assert event.data
+            if event.event == "queue":
+                continue
+            got.append(event.id)
             if len(got) == 1:
                 await asyncio.sleep(0.1)  # ten pings
                 await world.append(job_id, *started(), *completed(0))

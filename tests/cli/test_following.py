@@ -31,6 +31,23 @@ def test_a_stream_that_breaks_goes_on_without_a_gap_or_a_double(api: ScriptedApi
     assert result.exit_code == 0
 
 
+def test_a_job_that_waits_shows_its_place(api: ScriptedApi, run: Run) -> None:
+    place = {
+        "stage": "queued",
+        "status": "queued",
+        "queue_position": 3,
+        "estimated_start_s": 12.5,
+        "type": "QueueMoved",
+        "at": "2026-11-22T17:00:01Z",
+    }
+    api.add(PLACE, job=COMPLETED, messages=messages("completed"), place=place)
+    assert "queued, place 3" in run("job", "follow", "job-1").stderr
+    api.jobs["job-1"].place = {**place, "estimated_start_s": None}
+    assert "queued, no worker" in run("job", "follow", "job-1").stderr
+    history = run("events", "job-1", "--follow", "-f", "jsonl").stdout
+    assert "QueueMoved" not in history
+
+
 async def test_every_break_is_survived(api: ScriptedApi, address: str) -> None:
     api.add(PLACE, job=COMPLETED, messages=messages("completed"), cuts=[1, 0, 1, 0, 0, 2])
     said: list[str] = []

@@ -25,8 +25,10 @@ SECOND = [
 ]
 LOST = events.AttemptLost(attempt=1, worker="w1")
 STOPPED = events.AttemptStopped(attempt=1, worker="w1", reason="shutdown")
+RELEASED = events.AttemptReleased(attempt=1, worker="w1", reason="shutdown")
 ANY: list[JobEvent] = [
-    *(ASKED, FIRST_TRY, TAKEN, HALF, READ, CRASHED, ALL, LOST, STOPPED, events.CancelRequested()),
+    *(ASKED, FIRST_TRY, TAKEN, HALF, READ, CRASHED, ALL, LOST, STOPPED, RELEASED),
+    events.CancelRequested(),
     *SECOND,
 ]
 

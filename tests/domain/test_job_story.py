@@ -10,6 +10,7 @@ from streams.domain.decide import Advance, CancelScrape, DeclareLost
 from streams.domain.events import (
     AttemptFailed,
     AttemptLost,
+    AttemptReleased,
     AttemptScheduled,
     AttemptStarted,
     AttemptStopped,
@@ -155,7 +156,7 @@ def test_an_attempt_without_end_is_lost_after_its_time() -> None:
 
 
 def test_a_worker_that_shuts_down_costs_the_job_no_attempt() -> None:
-    handed_back = AttemptStopped(attempt=1, worker="w1", reason="shutdown")
+    handed_back = AttemptReleased(attempt=1, worker="w1", reason="shutdown")
     given(ASKED, FIRST_TRY, TAKEN, handed_back).when(later(4)).then(
         AttemptScheduled(attempt=2, due_at=START + timedelta(seconds=3))
     )

@@ -29,6 +29,8 @@ class ScriptedJob:
     """Of its stream; the n-th has the id ``3-n``, from 0."""
     cuts: list[int] = field(default_factory=list)
     """How many messages each connection gives before it breaks; when used up, all."""
+    place: Body | None = None
+    """Where it stands in the queue, told after the first message."""
     hangs: bool = False
     """Whether the stream stays open after its messages."""
     reviews: Sequence[Body] = ()
@@ -129,6 +131,8 @@ class ScriptedApi:
             yield ": scrapestream\nretry: 2000\n"
             for number, message in enumerate(job.messages[first:stop], first):
                 yield f"id: 3-{number}\ndata: {json.dumps(message)}\n\n"
+                if number == 0 and job.place is not None:
+                    yield f"event: queue\ndata: {json.dumps(job.place)}\n\n"
             if stop is not None:
                 # Half a message and then nothing, as when a server is killed.
                 yield f"id: 3-{stop}\ndata: {{"

@@ -1,0 +1,241 @@
+"""Which waiting job goes to which worker, and when: only where a slot is free for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from streams.domain.fair_queue import FairQueue, Waiting
+from streams.domain.fleet import Fleet, WorkerReported
+from streams.domain.limits import Limits
+
+BLIND_OFFERS = 24
+"""Tasks that may lie in the topics while nobody knows the workers."""
+
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A job that was offered to the workers, or is at work."""
+
+    waiting: Waiting
+    worker: str | None
+    """None: to whoever reads the partition of its key."""
+    since_s: float
+    is_started: bool = False
+    place: Place | None = None
+    """Where its task lies, once it is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Put the task of this job into this partition."""
+
+    waiting: Waiting
+    worker: str | None
+    partition: int | None
+    """None: by its key."""
+
+
+class Dispatcher:
+    """The jobs of one orchestrator: those that wait, and those that are held by a worker.
+
+    A worker's room is what it reported free, less what it was given since: it never gets more
+    than it can begin at once, so no task waits behind a busy worker while another one idles.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, salt: int = 0) -> None:
+        """``salt`` differs between orchestrators: they do not all choose the same worker."""
+        self.limits = limits or Limits()
+        self.fleet = Fleet()
+        self.queue = FairQueue(self.limits.weight)
+        self._salt = salt
+        self._held: dict[str, Held] = {}
+        self._held_by: dict[str | None, set[str]] = {}
+        self._tenants: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._sites: Counter[str] = Counter()
+        self._room: dict[str, int] = {}
+        """Workers with room for more than nothing."""
+
+    def find(self, job_id: str) -> Waiting | Held | None:
+        """How a job stands here."""
+        return self._held.get(job_id) or self.queue.find(job_id)
+
+    def knows(self, job_id: str, attempt: int) -> bool:
+        """Whether this attempt waits or is held."""
+        held = self._held.get(job_id)
+        waiting = held.waiting if held else self.queue.find(job_id)
+        return waiting is not None and waiting.attempt == attempt
+
+    def admit(self, waiting: Waiting) -> None:
+        """Let an attempt wait for a slot, unless it was offered already."""
+        if self.knows(waiting.job_id, waiting.attempt):
+            return
+        self.forget(waiting.job_id)
+        self.queue.add(waiting)
+
+    def note_started(self, waiting: Waiting, worker: str, now_s: float) -> None:
+        """A worker has claimed the attempt, whoever offered it."""
+        held = self._held.get(waiting.job_id)
+        if held and held.is_started and held.waiting.attempt == waiting.attempt:
+            return
+        self.forget(waiting.job_id)
+        self._hold(Held(waiting=waiting, worker=worker, since_s=now_s, is_started=True))
+
+    def note_place(self, job_id: str, place: Place) -> None:
+        """The task of an offer lies there now."""
+        held = self._held.get(job_id)
+        if held and not held.is_started:
+            self._held[job_id] = replace(held, place=place)
+
+    def forget(self, job_id: str) -> None:
+        """It neither waits nor works any more."""
+        self.queue.remove(job_id)
+        held = self._held.pop(job_id, None)
+        if held is None:
+            return
+        for counts, name in self._counts(held.waiting):
+            counts[name] -= 1
+            if not counts[name]:
+                del counts[name]
+        mates = self._held_by[held.worker]
+        mates.discard(job_id)
+        if not mates:
+            del self._held_by[held.worker]
+        self._measure(held.worker)
+
+    def requeue(self, job_id: str) -> None:
+        """Offer an attempt once more that nobody has started."""
+        held = self._held.get(job_id)
+        if held and not held.is_started:
+            self.forget(job_id)
+            self.queue.add(held.waiting)
+
+    def hear(self, report: WorkerReported, heard_s: float) -> None:
+        """Take in what a worker says of itself."""
+        self.fleet.hear(report, heard_s)
+        self._measure(report.worker)
+
+    def offers(self, now_s: float, *, is_blind: bool = False) -> list[Offer]:
+        """What to put where now; from then on it is held.
+
+        ``is_blind``: nobody can tell how the workers are. Then a few tasks are offered to all.
+        """
+        if not len(self.queue):
+            return []
+        if is_blind:
+            return self._blind_offers(now_s)
+        late = [worker for worker in self._room if not self.fleet.is_on_time(worker, now_s)]
+        room = {worker: n for worker, n in self._room.items() if worker not in late}
+        reports = {worker: self._report(worker) for worker in room}
+        found: list[Offer] = []
+        while room:
+            kinds = {kind for worker in room for kind in reports[worker].kinds}
+            waiting = self._next(kinds)
+            if waiting is None:
+                break
+            worker = self._chosen(waiting, room, reports)
+            partitions = reports[worker].partitions
+            number = crc32(waiting.job_id.encode()) % len(partitions)
+            found.append(Offer(waiting=waiting, worker=worker, partition=partitions[number]))
+            self._hold(Held(waiting=waiting, worker=worker, since_s=now_s))
+            room[worker] -= 1
+            if not room[worker]:
+                del room[worker]
+        return found
+
+    def unstarted(self, now_s: float, after_s: float) -> list[Held]:
+        """Offers that nobody has started within ``after_s``."""
+        return [
+            held
+            for held in self._held.values()
+            if not held.is_started and now_s - held.since_s > after_s
+        ]
+
+    def has_room(self, worker: str) -> bool:
+        """Whether ``worker`` could begin a task that lies in one of its partitions."""
+        report = self.fleet.find(worker)
+        return report is not None and report.free > 0
+
+    def reader_of(self, partition: int, now_s: float) -> str | None:
+        """The worker on time that reads this partition of the task topics."""
+        for report in self.fleet.alive(now_s):
+            if partition in report.partitions and self.fleet.is_on_time(report.worker, now_s):
+                return report.worker
+        return None
+
+    def _blind_offers(self, now_s: float) -> list[Offer]:
+        found: list[Offer] = []
+        while len(self._held_by.get(None, ())) < BLIND_OFFERS:
+            waiting = self._next(None)
+            if waiting is None:
+                break
+            found.append(Offer(waiting=waiting, worker=None, partition=None))
+            self._hold(Held(waiting=waiting, worker=None, since_s=now_s))
+        return found
+
+    def _next(self, kinds: Collection[str] | None) -> Waiting | None:
+        limits = self.limits
+
+        def may_tenant(tenant: str) -> bool:
+            return limits.per_tenant.allows(tenant, self._tenants)
+
+        def may_lane(kind: str, site: str) -> bool:
+            return (
+                (kinds is None or kind in kinds)
+                and limits.per_kind.allows(kind, self._kinds)
+                and limits.per_site.allows(site, self._sites)
+            )
+
+        return self.queue.take(running=self._tenants, may_tenant=may_tenant, may_lane=may_lane)
+
+    def _chosen(
+        self, waiting: Waiting, room: Mapping[str, int], reports: Mapping[str, WorkerReported]
+    ) -> str:
+        """The emptiest worker that can do it."""
+        able = [worker for worker in room if waiting.kind in reports[worker].kinds]
+        return max(
+            able,
+            key=lambda worker: (
+                room[worker] / max(1, reports[worker].slots),
+                crc32(worker.encode(), self._salt),
+            ),
+        )
+
+    def _hold(self, held: Held) -> None:
+        self._held[held.waiting.job_id] = held
+        self._held_by.setdefault(held.worker, set()).add(held.waiting.job_id)
+        for counts, name in self._counts(held.waiting):
+            counts[name] += 1
+        self._measure(held.worker)
+
+    def _counts(self, waiting: Waiting) -> tuple[tuple[Counter[str], str], ...]:
+        return (
+            (self._tenants, waiting.tenant),
+            (self._kinds, waiting.kind),
+            (self._sites, waiting.site),
+        )
+
+    def _report(self, worker: str) -> WorkerReported:
+        report = self.fleet.find(worker)
+        assert report is not None  # noqa: S101 - only those that were heard have room
+        return report
+
+    def _measure(self, worker: str | None) -> None:
+        """Count a worker's room anew: of what it holds, some its report knows, some not yet."""
+        if worker is None:
+            return
+        report = self.fleet.find(worker)
+        room = 0
+        if report is not None and not report.is_draining and report.partitions:
+            reported = {running.job_id for running in report.running}
+            room = report.free - len(self._held_by.get(worker, set()) - reported)
+        if room > 0:
+            self._room[worker] = room
+        else:
+            self._room.pop(worker, None)
