@@ -24,6 +24,7 @@ def routes(api: Api) -> list[BaseRoute]:
         "reviews": "GET /jobs/{job_id}/reviews",
         "stream": "GET /jobs/{job_id}/stream",
         "events": "GET /jobs/{job_id}/events",
+        "diff": "GET /jobs/{job_id}/diff?from=&to=",
         "health": "GET /health",
         "ready": "GET /health/ready",
         "metrics": "GET /metrics",
