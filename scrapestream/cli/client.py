@@ -88,6 +88,15 @@ class ApiClient:
         """The job as it stands."""
         return await self._call("GET", f"/jobs/{quote(job_id, safe='')}")
 
+    async def read_job_at(self, job_id: str, at: str) -> Body:
+        """The job as it stood at an event's number or a time."""
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}", params={"at": at})
+
+    async def read_diff(self, job_id: str, old: str, new: str) -> Body:
+        """What changed between two such points; an empty one is the first or the newest."""
+        params = {name: text for name, text in (("from", old), ("to", new)) if text}
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/diff", params=params)
+
     async def cancel(self, job_id: str) -> Body:
         """Ask for the job's end; the job as it stands then."""
         return await self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
