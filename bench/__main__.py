@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import materialize, scrape, start, submit
+from bench import export, materialize, scrape, start, submit
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Awaitable[None]]] = {
     "start": start.measure,
     "scrape": scrape.measure,
     "submit": submit.measure,
     "materialize": materialize.measure,
+    "export": export.measure,
 }
 
 

@@ -17,6 +17,7 @@ from scrapestream.cli.exits import CliError, ExitCode
 
 TIMEOUT_S = 30.0
 SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing mean a dead connection
+FILE_SILENCE_S = 300.0  # a workbook of a million rows is built before its first byte
 RECONNECTS = 12  # with the pauses below about a minute and a half: a restart of the server
 LONGEST_PAUSE_S = 10.0
 PAGE = 100
@@ -70,6 +71,17 @@ class Message:
     def is_last(self) -> bool:
         """Whether nothing comes after it: the job has ended."""
         return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file on its way."""
+
+    total: int
+    """Rows that were announced."""
+    is_complete: bool
+    """Whether the job has ended, so that no row can come any more."""
+    pieces: AsyncIterator[bytes]
 
 
 class ApiClient:
@@ -165,6 +177,30 @@ class ApiClient:
             await asyncio.sleep(pause_s)
 
     @asynccontextmanager
+    async def export(self, job_id: str, form: str, *, bom: bool) -> AsyncIterator[Download]:
+        """The job's reviews as a file of the format ``form``; read its pieces to the end."""
+        path = f"/jobs/{quote(job_id, safe='')}/reviews"
+        params = {"format": form, **({"bom": "true"} if bom else {})}
+        timeout = httpx2.Timeout(TIMEOUT_S, read=FILE_SILENCE_S)
+        try:
+            async with self._http.stream("GET", path, params=params, timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                yield Download(
+                    total=_count_in(response),
+                    is_complete=response.headers.get("x-job-complete") == "true",
+                    pieces=response.aiter_bytes(),
+                )
+        except httpx2.ConnectError as error:
+            raise UnreachableError(self._address, _reason(error)) from None
+        except httpx2.TransportError as error:
+            raise CliError(
+                f"the answer broke off ({_reason(error)}), and nothing was kept; try again",
+                ExitCode.UNREACHABLE,
+            ) from None
+
+    @asynccontextmanager
     async def _stream(self, job_id: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
         headers = {"accept": "text/event-stream"}
         if last_id:
@@ -200,6 +236,13 @@ class ApiClient:
         if response.is_error:
             raise _refusal(response)
         return _object(response.text) if response.content else {}
+
+
+def _count_in(response: httpx2.Response) -> int:
+    text = response.headers.get("x-total-count", "")
+    if not text.isascii() or not text.isdigit():
+        raise CliError("the answer announces no number of reviews; is this API an older one?")
+    return int(text)
 
 
 @asynccontextmanager
