@@ -71,6 +71,18 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use the `job_id` that POST /scrape answered with.",
         ),
         ProblemKind(
+            "history.before_first_event",
+            404,
+            "The job did not exist then",
+            "Ask for event 1 or later, or for a time after the job's `created_at`.",
+        ),
+        ProblemKind(
+            "history.after_last_event",
+            404,
+            "The job's history does not reach so far",
+            "Ask for an event that `detail` names, or for a time that has come.",
+        ),
+        ProblemKind(
             "method_not_allowed",
             405,
             "The path does not know this method",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import accuracy, chaos, long_list, materialize, scrape, soak, start, submit
+from bench import accuracy, chaos, export, long_list, materialize, scrape, soak, start, submit
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "start": start.measure,
@@ -23,6 +23,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "chaos": chaos.measure,
     "submit": submit.measure,
     "materialize": materialize.measure,
+    "export": export.measure,
 }
 ACCURACY = "accuracy"
 

@@ -153,6 +153,9 @@ class JobStore(Protocol):
     ) -> ItemPage:
         """A page of a job's items, each once."""
 
+    async def count_items(self, job_id: JobId) -> int:
+        """How many items of a job are stored, each once."""
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         """Whether the job's items are stored up to the log's offset ``end``."""
 

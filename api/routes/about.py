@@ -26,6 +26,7 @@ def routes(api: Api) -> list[BaseRoute]:
         "events": "GET /jobs/{job_id}/events",
         "workers": "GET /workers",
         "drain": "POST /workers/{worker}/drain",
+        "diff": "GET /jobs/{job_id}/diff?from=&to=",
         "health": "GET /health",
         "ready": "GET /health/ready",
         "metrics": "GET /metrics",

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from api.middleware.trace import traceparent_of
 from api.parts import Api
 from api.payloads import job_payload, job_response, json_response
+from api.points import place_payload, point_in, state_payload
 from api.problems import MalformedRequestError
 from api.requests import JobCursor, cursor_text, read_cursor, read_limit
 from api.routes.resource import resource
@@ -47,6 +48,12 @@ def routes(api: Api) -> list[BaseRoute]:
 
     async def read_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])
+        if (at := request.query_params.get("at")) is not None:
+            events = await api.parts.live.read_events(job)
+            point = point_in(at, events, "at", datetime.now(UTC))
+            return json_response(
+                {**state_payload(point.job, api.links), "at": place_payload(point)}
+            )
         return job_response(request, job, api.links, place=api.queue.find(job))
 
     async def cancel_job(request: Request) -> Response:

@@ -1,42 +1,80 @@
-"""``GET /jobs/{id}/reviews``: what was found, all of it or page by page."""
+"""``GET /jobs/{id}/reviews``: what was found, page by page, all of it, or as a file."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Sequence
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from api.exports import (
+    JsonObject,
+    file_writer,
+    read_rows,
+    streamed,
+    wanted_form,
+    wants_bom,
+    workbook,
+)
 from api.parts import Api
-from api.payloads import JSON, json_response
+from api.payloads import json_response
+from api.problems import MalformedRequestError
 from api.requests import ItemCursor, cursor_text, read_cursor, read_limit
 from api.routes.resource import resource
 from streams.domain.job import Job
-from streams.ports import ItemPage, JobStore
+from streams.errors import InvalidRequestError
+from streams.exports.columns import Column, columns_of
+from streams.ports import ItemPage
 
 REVIEWS_A_PAGE = 1_000
 MOST_REVIEWS_A_PAGE = 10_000
+REVIEWS_A_FILE_PAGE = 5_000  # each page looks through all of the job's rows: few, still small
+WORKBOOKS_AT_ONCE = 2  # each keeps a core busy, and a file on the disk
 
 
 def routes(api: Api) -> list[BaseRoute]:
     """The routes of this resource."""
     store = api.parts.store
+    building = asyncio.Semaphore(WORKBOOKS_AT_ONCE)
 
     async def read_reviews(request: Request) -> Response:
+        form, bom = wanted_form(request), wants_bom(request)
         cursor = read_cursor(request, ItemCursor)
         after = (cursor.position, cursor.item_id) if cursor else None
         limit = read_limit(request, default=REVIEWS_A_PAGE, most=MOST_REVIEWS_A_PAGE)
+        is_page = "limit" in request.query_params or after is not None
+        if is_page and form.name != "json":
+            raise MalformedRequestError(
+                f"pages are JSON; {form.name} gives all reviews: leave out `limit` and `cursor`"
+            )
         job = await api.jobs.find(request.path_params["job_id"])
         await api.jobs.wait_for_items(job)
-        # The first page before the headers: until then a store that is away is a 503.
-        page = await store.read_items(job.job_id, after=after, limit=limit)
-        if "limit" in request.query_params or after is not None:
+        if is_page:
+            page = await store.read_items(job.job_id, after=after, limit=limit)
             return _page_response(request, api, job, page)
-        return StreamingResponse(_all_reviews(store, job, page), media_type=JSON)
+        if form.name == "json":
+            rows = await read_rows(store, job, REVIEWS_A_PAGE)
+            return streamed(request, rows, form, JsonObject(_about(job)), is_file=False)
+        columns = _columns_of(api, job)
+        rows = await read_rows(store, job, REVIEWS_A_FILE_PAGE)
+        if form.name == "xlsx":
+            return await workbook(request, rows, columns, building)
+        writer = file_writer(form, job, columns, bom=bom)
+        return streamed(request, rows, form, writer, is_file=True)
 
     return [resource("/jobs/{job_id}/reviews", get=read_reviews)]
+
+
+def _columns_of(api: Api, job: Job) -> Sequence[Column]:
+    for kind in api.parts.catalogue.kinds:
+        if kind.name == job.kind:
+            return columns_of(kind.item_schema)
+    raise InvalidRequestError(
+        f"jobs of the kind {job.kind} are known here no more, so their columns are not either: "
+        "ask for JSON"
+    )
 
 
 def _page_response(request: Request, api: Api, job: Job, page: ItemPage) -> Response:
@@ -50,19 +88,6 @@ def _page_response(request: Request, api: Api, job: Job, page: ItemPage) -> Resp
     return json_response(payload, headers=headers)
 
 
-async def _all_reviews(store: JobStore, job: Job, page: ItemPage) -> AsyncIterator[bytes]:
-    """One JSON object; only a page of it is in memory at a time."""
-    about = msgspec.json.encode(_about(job)).removesuffix(b"}")
-    yield about + b',"reviews":[' + _joined(page)
-    separator = b"," if page.items else b""
-    while page.next_after is not None:
-        page = await store.read_items(job.job_id, after=page.next_after, limit=REVIEWS_A_PAGE)
-        if page.items:
-            yield separator + _joined(page)
-            separator = b","
-    yield b'],"next":null}'
-
-
 def _about(job: Job) -> dict[str, object]:
     return {
         "job_id": job.job_id,
@@ -70,7 +95,3 @@ def _about(job: Job) -> dict[str, object]:
         "reviews_count": job.items_count,
         "complete": not job.is_open,
     }
-
-
-def _joined(page: ItemPage) -> bytes:
-    return b",".join(msgspec.json.encode(item) for item in page.items)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scrapestream.cli.exits import CliError, ExitCode
+from streams.settings import Settings
 
 DEFAULT_API = "http://127.0.0.1:8080"
 PUBLIC_URL = "SCRAPESTREAM_PUBLIC_URL"
+PART_URLS = {"kafka": "kafka_url", "registry": "registry_url", "clickhouse": "clickhouse_url"}
+"""Settings by the names that ``addresses.json`` has for them."""
 
 ApiOption = Annotated[
     str | None,
@@ -50,19 +54,50 @@ def find_api(api: str | None, data_dir: Path | None) -> str:
     if api is None and data_dir is not None:
         api = _address_in(data_dir)
         if api is None:
-            raise CliError(
-                f"no stack runs in {data_dir}; start one: scrapestream up --data-dir {data_dir}",
-                ExitCode.UNREACHABLE,
-            )
+            raise _no_stack_in(data_dir)
     api = api or os.environ.get(PUBLIC_URL) or _address_in(default_data_dir()) or DEFAULT_API
     if not api.startswith(("http://", "https://")):
         raise CliError(f"{api!r} is no http:// or https:// address", ExitCode.USAGE)
     return api.rstrip("/")
 
 
+def find_settings(data_dir: Path | None) -> Settings:
+    """Settings for a verb that talks to Kafka or ClickHouse itself.
+
+    Addresses are those of the stack in ``data_dir``, else of the environment, else of the stack
+    in the default directory.
+
+    Raises:
+        CliError: nothing runs in ``data_dir``.
+        InvalidSettingError: the environment has an unusable variable.
+    """
+    settings = Settings.from_env()
+    is_set = any(f"SCRAPESTREAM_{name.upper()}" in os.environ for name in PART_URLS.values())
+    if data_dir is None and is_set:
+        return settings
+    addresses = _addresses_in(data_dir or default_data_dir())
+    if data_dir is not None and not addresses:
+        raise _no_stack_in(data_dir)
+    found = {field: addresses[name] for name, field in PART_URLS.items() if addresses.get(name)}
+    return replace(settings, **found)
+
+
+def _no_stack_in(data_dir: Path) -> CliError:
+    return CliError(
+        f"no stack runs in {data_dir}; start one: scrapestream up --data-dir {data_dir}",
+        ExitCode.UNREACHABLE,
+    )
+
+
 def _address_in(data_dir: Path) -> str | None:
+    address = _addresses_in(data_dir).get("api")
+    return None if address is None else str(address)
+
+
+def _addresses_in(data_dir: Path) -> dict[str, Any]:
+    """What ``scrapestream up`` says of its parts; nothing when it says nothing."""
     try:
-        addresses: Any = json.loads((data_dir / "addresses.json").read_text())
-        return str(addresses["api"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        addresses = json.loads((data_dir / "addresses.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return addresses if isinstance(addresses, dict) else {}

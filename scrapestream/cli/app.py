@@ -50,6 +50,11 @@ VERBS: Mapping[str, Verb] = {
     "jobs": Verb("scrapestream.cli.jobs:jobs", "List jobs, newest first.", JOBS),
     "job": Verb("scrapestream.cli.job:app", "Show, follow or cancel a job.", JOBS),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
+    "export": Verb(
+        "scrapestream.cli.export:export",
+        "Write the reviews of a job to a file, and prove that it has all.",
+        JOBS,
+    ),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
         "Print what a saved page holds, as JSON: outcome, place, items.",

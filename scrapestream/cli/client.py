@@ -17,6 +17,7 @@ from scrapestream.cli.exits import CliError, ExitCode
 
 TIMEOUT_S = 30.0
 SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing mean a dead connection
+FILE_SILENCE_S = 300.0  # a workbook of a million rows is built before its first byte
 RECONNECTS = 12  # with the pauses below about a minute and a half: a restart of the server
 LONGEST_PAUSE_S = 10.0
 PAGE = 100
@@ -77,6 +78,17 @@ class Message:
         return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file on its way."""
+
+    total: int
+    """Rows that were announced."""
+    is_complete: bool
+    """Whether the job has ended, so that no row can come any more."""
+    pieces: AsyncIterator[bytes]
+
+
 class ApiClient:
     """Calls the API. Every method raises `UnreachableError` or `RefusedError`."""
 
@@ -92,6 +104,15 @@ class ApiClient:
     async def read_job(self, job_id: str) -> Body:
         """The job as it stands."""
         return await self._call("GET", f"/jobs/{quote(job_id, safe='')}")
+
+    async def read_job_at(self, job_id: str, at: str) -> Body:
+        """The job as it stood at an event's number or a time."""
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}", params={"at": at})
+
+    async def read_diff(self, job_id: str, old: str, new: str) -> Body:
+        """What changed between two such points; an empty one is the first or the newest."""
+        params = {name: text for name, text in (("from", old), ("to", new)) if text}
+        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/diff", params=params)
 
     async def cancel(self, job_id: str) -> Body:
         """Ask for the job's end; the job as it stands then."""
@@ -171,6 +192,30 @@ class ApiClient:
             await asyncio.sleep(pause_s)
 
     @asynccontextmanager
+    async def export(self, job_id: str, form: str, *, bom: bool) -> AsyncIterator[Download]:
+        """The job's reviews as a file of the format ``form``; read its pieces to the end."""
+        path = f"/jobs/{quote(job_id, safe='')}/reviews"
+        params = {"format": form, **({"bom": "true"} if bom else {})}
+        timeout = httpx2.Timeout(TIMEOUT_S, read=FILE_SILENCE_S)
+        try:
+            async with self._http.stream("GET", path, params=params, timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                yield Download(
+                    total=_count_in(response),
+                    is_complete=response.headers.get("x-job-complete") == "true",
+                    pieces=response.aiter_bytes(),
+                )
+        except httpx2.ConnectError as error:
+            raise UnreachableError(self._address, _reason(error)) from None
+        except httpx2.TransportError as error:
+            raise CliError(
+                f"the answer broke off ({_reason(error)}), and nothing was kept; try again",
+                ExitCode.UNREACHABLE,
+            ) from None
+
+    @asynccontextmanager
     async def _stream(self, job_id: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
         headers = {"accept": "text/event-stream"}
         if last_id:
@@ -206,6 +251,13 @@ class ApiClient:
         if response.is_error:
             raise _refusal(response)
         return _object(response.text) if response.content else {}
+
+
+def _count_in(response: httpx2.Response) -> int:
+    text = response.headers.get("x-total-count", "")
+    if not text.isascii() or not text.isdigit():
+        raise CliError("the answer announces no number of reviews; is this API an older one?")
+    return int(text)
 
 
 @asynccontextmanager

@@ -11,8 +11,10 @@ import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
 from scrapestream.cli.client import ApiClient, Body, Message, open_client
+from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.following import run_detachable
 from scrapestream.cli.jobs import moment_text
+from scrapestream.cli.look_back import check, show_at, show_diff
 from scrapestream.cli.output import print_json, print_table, say
 from scrapestream.cli.text import plain, short
 
@@ -38,12 +40,37 @@ def events(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print each as it comes, until the job ends.")
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="N|TIME", help="The job as it stood after event N, or then."),
+    ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="N..M", help="What changed between two such points."),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare the log with ClickHouse; exit code 1: they differ."),
+    ] = False,
     as_json: JsonOption = False,
     api: ApiOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Show what happened to a job."""
+    if sum((follow, at is not None, diff is not None, verify)) > 1:
+        raise CliError("--follow, --at, --diff and --verify exclude each other", ExitCode.USAGE)
+    if verify:
+        exit_code = check(job_id, data_dir, as_json=as_json)
+        if exit_code:
+            raise typer.Exit(exit_code)
+        return
     address = find_api(api, data_dir)
+    if at is not None:
+        show_at(address, job_id, at, as_json=as_json)
+        return
+    if diff is not None:
+        show_diff(address, job_id, diff, as_json=as_json)
+        return
     in_lines = as_json or form is Form.JSONL
     wanted = frozenset(types or ())
 

@@ -13,7 +13,8 @@ import typer
 
 from scrapestream.cli.client import FINAL, ApiClient, Body
 from scrapestream.cli.exits import CliError, ExitCode, exit_code_of
-from scrapestream.cli.formats import Format, render, write_text
+from scrapestream.cli.export import save_export
+from scrapestream.cli.formats import ONE_JOB, Format, render, size_text, write_text
 from scrapestream.cli.output import say
 from scrapestream.cli.progress import Watch
 from scrapestream.cli.text import plain
@@ -138,6 +139,9 @@ async def write_reviews(
         CliError: the file cannot be written.
     """
     ended = [one.job_id for one in followed if one.job is not None]
+    if form in ONE_JOB and len(ended) == 1:
+        await save_export(client, ended[0], form, output)
+        return
     reviews: list[Mapping[str, Any]] = []
     for job_id in ended:
         answer = await client.read_reviews(job_id)
@@ -150,13 +154,7 @@ async def write_reviews(
         return
     size_bytes = write_text(output, render(reviews, form))
     if output != "-":
-        say(f"{reviews_text(len(reviews))} -> {output} ({_size_text(size_bytes)})", "green")
-
-
-def _size_text(size_bytes: int) -> str:
-    if size_bytes >= 1_000_000:
-        return f"{size_bytes / 1_000_000:.1f} MB"
-    return f"{size_bytes / 1_000:.1f} kB"
+        say(f"{reviews_text(len(reviews))} -> {output} ({size_text(size_bytes)})", "green")
 
 
 def run_detachable(work: Coroutine[Any, Any, T], jobs: Mapping[str, str]) -> T:

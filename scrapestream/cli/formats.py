@@ -1,19 +1,18 @@
-"""Files of reviews: JSON, JSON lines and CSV, written whole or not at all."""
+"""Files of reviews, written whole or not at all."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scrapestream.cli.exits import CliError
+from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.text import json_text
+from streams.exports.text import csv_rows
 
 Review = Mapping[str, Any]
 
@@ -24,12 +23,12 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
-# A spreadsheet runs a text cell that starts so, also with the full-width forms of the signs:
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+ONE_JOB = frozenset({Format.PARQUET, Format.XLSX})
+"""Formats that the API makes, of one job a file."""
 
 
 def format_of(path: str | None, wanted: Format | None) -> Format:
@@ -49,34 +48,17 @@ def render(reviews: Sequence[Review], form: Format) -> str:
             return "".join(json_text(review) + "\n" for review in reviews)
         case Format.CSV:
             return _csv(reviews)
+        case Format.PARQUET | Format.XLSX:
+            raise CliError(
+                f"a {form.value} file has the reviews of one job: scrapestream export JOB",
+                ExitCode.USAGE,
+            )
 
 
 def _csv(reviews: Sequence[Review]) -> str:
     columns = list(dict.fromkeys(name for review in reviews for name in review))
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([csv_cell(column) for column in columns])
-    writer.writerows([csv_cell(review.get(name)) for name in columns] for review in reviews)
-    return text.getvalue()
-
-
-def csv_cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula; lists and objects as JSON."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)  # a negative number is a number
-        case str():
-            text = value
-        case _:
-            text = json_text(value)
-    written = _UNWRITABLE.sub("", text)
-    # Both are looked at: a character that is removed must not hide the sign behind it.
-    is_formula = text.startswith(_FORMULA) or written.lstrip(" ").startswith(_FORMULA)
-    return ("'" if is_formula else "") + written
+    rows = ([review.get(name) for name in columns] for review in reviews)
+    return csv_rows([columns]).decode() + csv_rows(rows).decode()
 
 
 def write_text(path: str, text: str) -> int:
@@ -90,24 +72,39 @@ def write_text(path: str, text: str) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
         return len(content)
-    target = Path(path)
-    try:
-        if target.exists() and not target.is_file():  # a pipe or a device takes no rename
-            target.write_bytes(content)
-        else:
-            _replace(target.resolve(), content)
-    except OSError as error:
-        raise CliError(f"cannot write {path}: {error.strerror or error}") from None
+    with new_file(path) as part:
+        part.write_bytes(content)
     return len(content)
 
 
-def _replace(target: Path, content: bytes) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+@contextmanager
+def new_file(path: str) -> Iterator[Path]:
+    """A file to fill, beside its place; it gets the name ``path`` when the block ends well.
+
+    Raises:
+        CliError: the file cannot be written; the old one is as it was.
+    """
+    target = Path(path)
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        if target.exists() and not target.is_file():  # a pipe or a device takes no rename
+            yield target
+            return
+        target = target.resolve()
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            part.open("xb").close()
+            yield part
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def size_text(size_bytes: int) -> str:
+    """A file's size for people."""
+    if size_bytes >= 1_000_000:
+        return f"{size_bytes / 1_000_000:.1f} MB"
+    return f"{size_bytes / 1_000:.1f} kB"

@@ -18,7 +18,7 @@ from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_
 from scrapestream.cli.client import ApiClient, UnreachableError, open_client
 from scrapestream.cli.exits import CliError, ExitCode, exit_code_of, worst
 from scrapestream.cli.following import follow_jobs, run_detachable, write_reviews
-from scrapestream.cli.formats import Format, format_of
+from scrapestream.cli.formats import ONE_JOB, Format, format_of
 from scrapestream.cli.output import print_json, say
 from scrapestream.cli.progress import open_watch
 from scrapestream.cli.text import complain
@@ -121,6 +121,11 @@ def scrape(
 def _refuse_contradictions(wanted: _Wanted) -> None:
     if not wanted.follow and (wanted.output or wanted.timeout_s or wanted.fail_on_partial):
         raise CliError("-o, --timeout and --fail-on-partial need --follow", ExitCode.USAGE)
+    if wanted.output and wanted.form in ONE_JOB and len(wanted.urls) > 1:
+        raise CliError(
+            f"a {wanted.form.value} file has the reviews of one job: scrapestream export JOB",
+            ExitCode.USAGE,
+        )
     if wanted.as_json and wanted.output == "-":
         raise CliError("--json and -o - both want stdout; write to a file", ExitCode.USAGE)
 

@@ -125,6 +125,13 @@ class ClickHouseStore:
         last = (int(page[-1][0]), str(page[-1][1])) if len(rows) > limit else None
         return ItemPage(items=[msgspec.json.decode(row[2]) for row in page], next_after=last)
 
+    async def count_items(self, job_id: JobId) -> int:
+        rows = await self._clickhouse.rows(
+            f"SELECT uniqExact(event_id) FROM {ITEMS} WHERE job_id = {{job:String}}",
+            {"job": job_id},
+        )
+        return int(rows[0][0])
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         rows = await self._clickhouse.rows(
             f"SELECT max(offset) FROM {ITEMS} WHERE job_id = {{job:String}}", {"job": job_id}

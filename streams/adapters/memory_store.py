@@ -107,6 +107,11 @@ class MemoryJobStore:
             next_after=_place(page[-1]) if len(rest) > limit else None,
         )
 
+    async def count_items(self, job_id: JobId) -> int:
+        """How many items of a job are stored, each once."""
+        await self._catch_up()
+        return len(self._items.get(job_id, {}))
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         """Whether the job's items are stored up to the log's offset ``end``."""
         await self._catch_up()

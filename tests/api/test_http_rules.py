@@ -172,6 +172,7 @@ def test_every_code_and_path_is_documented() -> None:
         "/jobs/{id}/reviews",
         "/jobs/{id}/stream",
         "/jobs/{id}/events",
+        "/jobs/{id}/diff",
         "/health/ready",
         "/health/detailed",
         "/metrics",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from scrapestream.cli.exits import CliError
-from scrapestream.cli.formats import Format, csv_cell, format_of, render, write_text
+from scrapestream.cli.formats import Format, format_of, render, write_text
+from streams.exports.text import csv_cell
 from tests.support.command import Run
 from tests.support.job_scripts import ended, messages, review
 from tests.support.scripted_api import ScriptedApi
