@@ -134,13 +134,15 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStopped:
-    """The worker stopped because it was told to, or because it shuts down."""
+    """The worker handed it back: it was told to, it shuts down, or the site needs a pause."""
 
     attempt: int
     worker: str
     reason: str
     items_count: int = 0
     items: ItemsSpan | None = None
+    retry_after_s: float | None = None
+    """Earliest next try, seconds; None: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,6 +250,7 @@ def _ended(
             return Changes(
                 **found,
                 attempt_state=AttemptState.STOPPED,
+                retry_after_s=event.retry_after_s,
                 stage="retrying",
                 status=Status.RETRYING,
             )
