@@ -141,8 +141,10 @@ class AttemptLog:
             )
         )
 
-    async def fail(self, reason: str, message: str, *, may_retry: bool) -> None:
-        """Say that it gave up."""
+    async def fail(
+        self, reason: str, message: str, *, may_retry: bool, retry_after_s: float | None = None
+    ) -> None:
+        """Say that it gave up; ``retry_after_s``: the earliest next try."""
         await self._append_last(
             AttemptFailed(
                 attempt=self._task.attempt,
@@ -152,11 +154,12 @@ class AttemptLog:
                 may_retry=may_retry,
                 items_count=len(self._ids),
                 items=self._span,
+                retry_after_s=retry_after_s,
             )
         )
 
-    async def stopped(self, reason: str) -> None:
-        """Say that it was ended from outside."""
+    async def stopped(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        """Say that it was ended from outside; ``retry_after_s``: the earliest next try."""
         await self._append_last(
             AttemptStopped(
                 attempt=self._task.attempt,
@@ -164,6 +167,7 @@ class AttemptLog:
                 reason=reason,
                 items_count=len(self._ids),
                 items=self._span,
+                retry_after_s=retry_after_s,
             )
         )
 

@@ -14,6 +14,7 @@ from scrapers.attempt import SHUTDOWN, Attempt, SlotBrowser
 from scrapers.attempt_log import AttemptLog
 from scrapers.contract import Scraper
 from scrapers.known_items import KnownItems
+from scrapers.site_gate import SiteGate
 from scrapers.slot import Slot
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
@@ -41,7 +42,9 @@ class Worker:
         event_log: EventLog,
         known_items: KnownItems,
         start_browser: Callable[[], SlotBrowser],
+        gate: SiteGate | None = None,
     ) -> None:
+        self._gate = gate or SiteGate(settings)
         self._settings = settings
         self._name = name
         self._run = uuid.uuid4().hex[:8]
@@ -150,7 +153,10 @@ class Worker:
             text = f"this worker has no scraper {task.kind!r}; is it older than the API?"
             await attempt_log.fail("scraper.unknown", text, may_retry=True)
             return None
-        return Attempt(task, scraper, attempt_log, self._settings)
+        visit = await self._gate.admit_task(task, attempt_log)
+        if visit is None:
+            return None
+        return Attempt(task, scraper, attempt_log, self._settings, visit)
 
     async def _commit(self, tasks: KafkaReader, raw: RawRecord) -> None:
         """From here on the attempt is protected by its lease, not by the task's offset."""
@@ -172,6 +178,7 @@ class Worker:
         except LogUnavailableError:
             log.warning("attempt ended without a word", extra={"job_id": task.job_id})
         finally:
+            attempt.end_visit()
             del self._running[key]
             self._free.put_nowait(slot)
             log.info("attempt ended", extra={"job_id": task.job_id, "attempt": task.attempt})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from scrapers.access_metrics import AccessMetrics
 from scrapers.browser import Browser
 from scrapers.known_items import KnownItems
+from scrapers.proxies import routes_of
 from scrapers.registry import all_scrapers
+from scrapers.site_gate import SiteGate
 from scrapers.worker import Worker, follow_orders
 from scrapestream.wiring import Readiness, open_log, worker_name
 from streams.adapters.kafka_reader import open_group_reader, open_reader
@@ -17,6 +20,8 @@ async def run(settings: Settings) -> None:
     """Run until cancelled; running attempts are handed back."""
     readiness = Readiness()
     name = worker_name(settings)
+    routes_of(settings)  # what cannot be used stops the process, not its first job
+    metrics = AccessMetrics(readiness.registry)
     async with (
         open_log(settings, "worker") as parts,
         open_reader(settings, f"{name}-orders") as orders,
@@ -29,7 +34,8 @@ async def run(settings: Settings) -> None:
             parts.records,
             parts.event_log,
             KnownItems(known_reader, parts.records),
-            lambda: Browser.start(settings),
+            lambda: Browser.start(settings, metrics),
+            SiteGate(settings, metrics),
         )
         await follow_orders(orders)  # before the first task: no order may be missed
         async with (
