@@ -159,16 +159,18 @@ class Browser:
                 "Target.createTarget", url="about:blank", browserContextId=context
             )["targetId"]
             self._driver.switch_to.window(target)
+        page = BrowserPage(self._driver, self._devtools, target)
         try:
-            yield BrowserPage(self._driver)
+            yield page
         except BrowserLostError:
             raise  # one that hangs would hold us up once more
         except BaseException:
-            self._leave(context)
+            self._leave(page, context)
             raise
-        self._leave(context)
+        self._leave(page, context)
 
-    def _leave(self, context: str) -> None:
+    def _leave(self, page: BrowserPage, context: str) -> None:
+        page.close()
         with suppress(BrowserLostError), browser_errors():
             self._devtools.call("Target.disposeBrowserContext", browserContextId=context)
             self._driver.switch_to.window(self._base_window)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
@@ -15,7 +15,8 @@ from selenium.webdriver import Remote
 from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
-from scrapers.devtools import DevToolsError
+from scrapers.devtools import DevTools, DevToolsError
+from scrapers.network_listener import NetworkListener
 from streams.errors import BrowserLostError, TargetRefusedError
 
 PAGE_LOAD_S = 30.0
@@ -78,8 +79,12 @@ def browser_errors() -> Iterator[None]:
 class BrowserPage:
     """The ``Page`` of ``scrapers.contract`` on a tab of Chromium."""
 
-    def __init__(self, driver: Remote) -> None:
+    def __init__(self, driver: Remote, devtools: DevTools, target: str) -> None:
+        """Take the tab ``target``, which is the driver's current window."""
         self._driver = driver
+        self._devtools = devtools
+        self._target = target
+        self._listener: NetworkListener | None = None
 
     @property
     def url(self) -> str:
@@ -129,6 +134,31 @@ class BrowserPage:
         """The document as it stands."""
         with browser_errors():
             return self._driver.page_source
+
+    def listen(self, pattern: str) -> None:
+        """Keep the network answers whose URL matches ``pattern`` from now on."""
+        self.close()
+        with browser_errors():
+            self._listener = NetworkListener(self._devtools, self._target, pattern)
+
+    def answers(self) -> Sequence[str]:
+        """Bodies that have arrived since the last call; none unless somebody listens."""
+        if self._listener is None:
+            return ()
+        with browser_errors():
+            return self._listener.answers()
+
+    def close(self) -> None:
+        """Stop listening; the tab itself is the browser's to close."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def tidy(self) -> None:
+        """Collect the heap's garbage, and drop the console's messages, which hold objects."""
+        with browser_errors():
+            for method in ("Runtime.discardConsoleEntries", "HeapProfiler.collectGarbage"):
+                self._driver.execute("executeCdpCommand", {"cmd": method, "params": {}})
 
     def _look(self, script: str, args: tuple[Any, ...], timeout_s: float) -> dict[str, Any]:
         with browser_errors():

@@ -92,6 +92,22 @@ class Page(Protocol):
     def html(self) -> str:
         """The document as it stands."""
 
+    def tidy(self) -> None:
+        """Have the browser free what the page no longer uses: for long stays on one page."""
+
+    def listen(self, pattern: str) -> None:
+        """Keep the network answers whose URL matches the regular expression, from now on.
+
+        Only those that the page's own scripts ask for: nothing is sent.
+        """
+
+    def answers(self) -> Sequence[str]:
+        """Bodies of such answers since the last call, in order; none unless it listens.
+
+        What the page has got before the call is in it, as a rule; a body that is too long or
+        lost is left out.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedPage:
