@@ -22,6 +22,8 @@ from scrapers.contract import (
     Scraper,
     Target,
 )
+from scrapers.proxies import split_options
+from scrapers.site_gate import SiteGate, Visit
 from streams.domain.tasks import ScrapeTask
 from streams.errors import (
     BrowserLostError,
@@ -29,6 +31,7 @@ from streams.errors import (
     InvalidRequestError,
     LogUnavailableError,
     PartFailedError,
+    ProxyUnknownError,
     TargetRefusedError,
 )
 from streams.settings import Settings
@@ -39,6 +42,7 @@ PROGRESS_EVERY_S = 0.25  # enough for an eye; a long list must not fill the log 
 MOST_RESTARTS = 3
 """New browsers within one attempt: more losses are the page's doing, or the machine's."""
 RESTARTING = "restarting_browser"
+WAITING = "waiting_for_site"
 
 CANCELLED = "cancelled"
 SUPERSEDED = "superseded"
@@ -54,8 +58,11 @@ ENDED_BY_US = {
 class SlotBrowser(Protocol):
     """What the worker needs of a browser; ``scrapers.browser.Browser`` has it."""
 
-    def open_page(self) -> AbstractContextManager[Page]:
-        """A page that shares nothing with earlier ones."""
+    def open_page(self, proxy: str = "") -> AbstractContextManager[Page]:
+        """A page that shares nothing with earlier ones, through the proxy of this name."""
+
+    def memory_bytes(self) -> int:
+        """Memory of all its processes."""
 
     def kill(self) -> None:
         """End it at once, from any thread: calls that block raise BrowserLostError."""
@@ -68,14 +75,24 @@ class Attempt:
     """Runs a claimed attempt, in several browsers if need be; ``stop`` ends it from outside."""
 
     def __init__(
-        self, task: ScrapeTask, scraper: Scraper, attempt_log: AttemptLog, settings: Settings
+        self,
+        task: ScrapeTask,
+        scraper: Scraper,
+        attempt_log: AttemptLog,
+        settings: Settings,
+        visit: Visit | None = None,
     ) -> None:
+        """``visit``: admitted by the worker's gate; without, it waits for nobody."""
         self.task = task
         self.scraper = scraper
+        self._visit = visit or SiteGate(settings).admit_anyway(task.kind)
         self._log = attempt_log
         self._settings = settings
         self._browser: SlotBrowser | None = None
         self._stop_reason: str | None = None
+        self._stopped = asyncio.Event()
+        self._is_waiting = False
+        """Whether the site's limits hold it: then nothing new is to be expected."""
         self._stage = "starting"
         self._described: Described | None = None
         self._finished: Finished | None = None
@@ -122,7 +139,14 @@ class Attempt:
             await self._after_loss(error)
             raise
         except TargetRefusedError as refused:
-            await self._log.fail(refused.outcome, str(refused), may_retry=refused.may_retry)
+            await self._log.fail(
+                refused.outcome,
+                str(refused),
+                may_retry=refused.may_retry,
+                retry_after_s=self._visit.refused(refused),
+            )
+        except ProxyUnknownError as error:
+            await self._log.fail(error.code, str(error), may_retry=True)
         except (InvalidItemError, InvalidRequestError) as error:
             await self._log.fail(error.code, str(error), may_retry=False)
         except LogUnavailableError:
@@ -132,7 +156,23 @@ class Attempt:
             text = f"the scraper failed: {type(error).__name__}"
             await self._log.fail("scraper.error", text, may_retry=True)
         else:
+            self._visit.passed()
             await self._report_end()
+
+    async def wait_for_site(self) -> None:
+        """Wait until the site's limits let a page be loaded, or the attempt is stopped."""
+        self._is_waiting = True
+        await self._visit.wait_to_load(self._stopped, self._say_waiting)
+        self._is_waiting = False
+        self._reported_s = time.monotonic()
+
+    async def _say_waiting(self) -> None:
+        self._stage = WAITING
+        await self._log.progress(WAITING)
+
+    def end_visit(self) -> None:
+        """Let the next attempt at the site go on; in any case, once this one is over."""
+        self._visit.end()
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -156,14 +196,16 @@ class Attempt:
         if self._stop_reason is None:
             log.info("attempt is stopped", extra={"job_id": self.task.job_id, "reason": reason})
             self._stop_reason = reason
+            self._stopped.set()
             self._log.is_given_up = reason in {SUPERSEDED, SHUTDOWN}
             if self._browser is not None:
                 self._browser.kill()
 
     def _scrape(self, browser: SlotBrowser, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: each report is in the log before the scraper goes on."""
-        target = Target(url=self.task.url, known_ids=self._log.known_ids, options=self.task.options)
-        with browser.open_page() as page:
+        proxy, options = split_options(self.task.options)
+        target = Target(url=self.task.url, known_ids=self._log.known_ids, options=options)
+        with browser.open_page(proxy) as page:
             for report in self.scraper.scrape(page, target):
                 asyncio.run_coroutine_threadsafe(self._take(report), loop).result()
                 if self._stop_reason is not None:
@@ -196,7 +238,7 @@ class Attempt:
             now_s = time.monotonic()
             if now_s - begun_s > self.task.attempt_timeout_s:
                 self.stop(TIMED_OUT)
-            elif now_s - self._reported_s > self._settings.no_progress_s:
+            elif not self._is_waiting and now_s - self._reported_s > self._settings.no_progress_s:
                 self._end_stalled()
             elif now_s - self._log.appended_s >= self._settings.heartbeat_s:
                 await self._log.progress(self._stage)

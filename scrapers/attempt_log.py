@@ -156,8 +156,10 @@ class AttemptLog:
             )
         )
 
-    async def fail(self, reason: str, message: str, *, may_retry: bool) -> None:
-        """Say that it gave up."""
+    async def fail(
+        self, reason: str, message: str, *, may_retry: bool, retry_after_s: float | None = None
+    ) -> None:
+        """Say that it gave up; ``retry_after_s``: the earliest next try."""
         await self._append_last(
             AttemptFailed(
                 attempt=self._task.attempt,
@@ -167,11 +169,12 @@ class AttemptLog:
                 may_retry=may_retry,
                 items_count=len(self._ids),
                 items=self._span,
+                retry_after_s=retry_after_s,
             )
         )
 
-    async def stopped(self, reason: str) -> None:
-        """Say that it was ended from outside."""
+    async def stopped(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        """Say that it was ended from outside; ``retry_after_s``: the earliest next try."""
         await self._append_last(
             AttemptStopped(
                 attempt=self._task.attempt,
@@ -179,6 +182,7 @@ class AttemptLog:
                 reason=reason,
                 items_count=len(self._ids),
                 items=self._span,
+                retry_after_s=retry_after_s,
             )
         )
 

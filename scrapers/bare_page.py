@@ -59,9 +59,13 @@ class NoBrowser:
         self._is_killed = threading.Event()
 
     @contextmanager
-    def open_page(self) -> Iterator[Page]:
+    def open_page(self, proxy: str = "") -> Iterator[Page]:
         """A page that shares nothing with earlier ones."""
         yield BarePage(self._is_killed)
+
+    def memory_bytes(self) -> int:
+        """It has no process."""
+        return 0
 
     def kill(self) -> None:
         """End it at once, from any thread."""

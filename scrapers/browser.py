@@ -19,9 +19,12 @@ from selenium.webdriver.common.proxy import Proxy
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.command import Command
 
+from scrapers.access_metrics import AccessMetrics
 from scrapers.browser_page import PAGE_LOAD_S, SCRIPT_S, BrowserPage, browser_errors
 from scrapers.devtools import DevTools
+from scrapers.egress import Egress
 from scrapers.process_group import ProcessGroup
+from scrapers.proxies import DEFAULT
 from streams.errors import BrowserLostError, PartFailedError
 from streams.settings import Settings
 
@@ -31,13 +34,13 @@ COMMAND_S = 35.0
 QUIT_S = 5.0
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - we look at its size only
 SMALL_SHM_BYTES = 512 * 1024 * 1024
+NO_EXCEPTION = "<-loopback>"
+"""Without it Chromium goes directly to loopback and link-local addresses."""
 HOME_PREFIX = "scrapestream-browser-"
 
 FLAGS = (
     "--headless=new",
     "--window-size=1280,1600",
-    "--lang=en-US",
-    "--accept-lang=en-US,en",
     "--blink-settings=imagesEnabled=false",
     "--disable-background-networking",
     "--disable-component-update",
@@ -48,6 +51,13 @@ FLAGS = (
     "--no-first-run",
 )
 
+ONLY_THROUGH_EGRESS = (
+    f"--proxy-bypass-list={NO_EXCEPTION}",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+"""No way past the proxy: not to loopback, not over UDP, and no name is asked for beside it."""
+
 _STARTED = re.compile(r"started successfully on port (\d+)")
 
 
@@ -55,8 +65,8 @@ class Browser:
     """One Chromium with its driver. One thread uses it; any thread may ``kill`` it."""
 
     @classmethod
-    def start(cls, settings: Settings) -> Self:
-        """Start a browser with a new profile of its own.
+    def start(cls, settings: Settings, metrics: AccessMetrics | None = None) -> Self:
+        """Start a browser with a new profile and a way out of its own.
 
         Raises:
             PartFailedError: there is no Chromium or no driver; its text says what to do.
@@ -72,6 +82,8 @@ class Browser:
                     f"(Debian: chromium, chromium-driver) or set SCRAPESTREAM_{setting}"
                 )
         _remove_left_homes()
+        egress = Egress(settings, metrics)
+        egress.start()
         home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-"))
         group = ProcessGroup(
             [settings.chromedriver, "--port=0"],
@@ -79,15 +91,17 @@ class Browser:
         )
         try:
             with browser_errors():
-                return cls(settings, home, group)
+                return cls(settings, home, group, egress)
         except BaseException:
             _remove(group, home)
+            egress.close()
             raise
 
-    def __init__(self, settings: Settings, home: Path, group: ProcessGroup) -> None:
+    def __init__(self, settings: Settings, home: Path, group: ProcessGroup, egress: Egress) -> None:
         """Take over a started driver; ``Browser.start`` is the way to get one."""
         self._home = home
         self._group = group
+        self._egress = egress
         started = group.wait_for_line(_STARTED, timeout_s=DRIVER_START_S)
         if started is None:
             raise BrowserLostError("chromedriver did not start")
@@ -102,7 +116,7 @@ class Browser:
             command_executor=ChromiumRemoteConnection(
                 address, vendor_prefix="goog", browser_name="chrome", client_config=self._config
             ),
-            options=_options(settings, home),
+            options=_options(settings, home, egress.address()),
         )
         self._driver.set_page_load_timeout(PAGE_LOAD_S)
         self._driver.set_script_timeout(SCRIPT_S)
@@ -123,14 +137,21 @@ class Browser:
         self.close()
 
     @contextmanager
-    def open_page(self) -> Iterator[BrowserPage]:
+    def open_page(self, proxy: str = DEFAULT) -> Iterator[BrowserPage]:
         """A page of a fresh context: no cookie, storage or cache of another one.
+
+        Args:
+            proxy: Name of the proxy that its traffic goes through.
 
         Raises:
             BrowserLostError: the browser is gone.
+            ProxyUnknownError: the settings have no proxy of this name.
         """
+        way_out = self._egress.address(proxy)
         with browser_errors():
-            context = self._devtools.call("Target.createBrowserContext")["browserContextId"]
+            context = self._devtools.call(
+                "Target.createBrowserContext", proxyServer=way_out, proxyBypassList=NO_EXCEPTION
+            )["browserContextId"]
             self._devtools.call(
                 "Browser.setDownloadBehavior", behavior="deny", browserContextId=context
             )
@@ -183,14 +204,24 @@ class Browser:
                 self._devtools.close()
                 self._driver.execute(Command.QUIT)
         _remove(self._group, self._home)
+        self._egress.close()
 
 
-def _options(settings: Settings, home: Path) -> ChromeOptions:
+def _options(settings: Settings, home: Path, way_out: str) -> ChromeOptions:
     options = ChromeOptions()
     options.binary_location = shutil.which(settings.chromium) or settings.chromium
     options.page_load_strategy = "eager"
     options.unhandled_prompt_behavior = "dismiss"
-    flags = [*FLAGS, f"--user-data-dir={home / 'profile'}"]
+    flags = [
+        *FLAGS,
+        *ONLY_THROUGH_EGRESS,
+        f"--proxy-server={way_out}",
+        f"--user-data-dir={home / 'profile'}",
+        f"--lang={settings.browser_language}",
+        f"--accept-lang={settings.browser_language}",
+    ]
+    if settings.browser_user_agent:
+        flags.append(f"--user-agent={settings.browser_user_agent}")
     if not settings.browser_sandbox:
         flags.append("--no-sandbox")
     shared = Path(SHARED_MEMORY)

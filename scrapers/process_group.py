@@ -16,6 +16,8 @@ from typing import IO
 
 import psutil
 
+from streams.settings import PREFIX
+
 MARK = "SCRAPESTREAM_PROCESS_GROUP"
 REAP_S = 5.0
 """Killed processes are gone within milliseconds; a disk that hangs may hold one longer."""
@@ -42,7 +44,7 @@ class ProcessGroup:
         self._mark = uuid.uuid4().hex
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHED, "sh", program, *command[1:]],
-            env={**os.environ, **environment, MARK: self._mark},
+            env={**_without_settings(os.environ), **environment, MARK: self._mark},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -132,6 +134,11 @@ class ProcessGroup:
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Our settings hold keys and passwords, which a program that shows hostile pages needs not."""
+    return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
 
 
 def _drop(output: IO[str]) -> None:

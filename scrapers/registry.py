@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import scrapers.sites
 from scrapers.contract import Scraper
+from scrapers.proxies import split_options
 
 LONGEST_URL = 4_096
 _STRANGE = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\ufeff]")
@@ -47,6 +48,12 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
         elif _has_usual_port(parts) and scraper.accepts.match(canonical):
             return scraper
     return None
+
+
+def check_options(scraper: Scraper, options: Mapping[str, str]) -> None:
+    """Raise InvalidRequestError for options that neither the worker nor the scraper can use."""
+    _, rest = split_options(options)
+    scraper.check_options(rest)
 
 
 def accepted_examples() -> str:

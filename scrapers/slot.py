@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
@@ -15,17 +16,26 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+BYTES_PER_MB = 2**20
+
 
 class Slot:
     """Runs one attempt at a time. Its browser is started, used and ended in worker threads."""
 
     def __init__(
-        self, settings: Settings, start_browser: Callable[[], SlotBrowser], threads: Executor
+        self,
+        settings: Settings,
+        start_browser: Callable[[], SlotBrowser],
+        threads: Executor,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._now_s = now_s
         self._settings = settings
         self._start_browser = start_browser
         self._threads = threads
         self._browser: SlotBrowser | None = None
+        self._started_s = 0.0
+        """When the browser was started, on the clock ``now_s``."""
         self._jobs = 0
 
     async def warm(self) -> None:
@@ -43,6 +53,7 @@ class Slot:
         """
         attempt.know(known_ids)
         while not attempt.is_over:
+            await attempt.wait_for_site()
             try:
                 browser = await self._ready_browser()
             except (BrowserLostError, PartFailedError) as error:
@@ -63,11 +74,26 @@ class Slot:
             await self._in_thread(browser.close)
 
     async def _ready_browser(self) -> SlotBrowser:
-        if self._jobs >= self._settings.browser_jobs:
-            await self.close()  # it grows over time: docs/hazards.md, H20
+        if self._browser is not None and (reason := await self._worn(self._browser)):
+            log.info("browser is replaced", extra={"reason": reason, "jobs": self._jobs})
+            await self.close()
         if self._browser is None:
             self._browser = await self._in_thread(self._start_browser)
+            self._started_s = self._now_s()
         return self._browser
+
+    async def _worn(self, browser: SlotBrowser) -> str | None:
+        """Why the browser should go before its next job: it grows over time (hazard H20)."""
+        settings = self._settings
+        if self._jobs >= settings.browser_jobs:
+            return "jobs"
+        if 0 < settings.browser_minutes * 60 <= self._now_s() - self._started_s:
+            return "age"
+        if settings.browser_max_mb > 0 and self._jobs > 0:
+            size_bytes = await self._in_thread(browser.memory_bytes)
+            if size_bytes >= settings.browser_max_mb * BYTES_PER_MB:
+                return "memory"
+        return None
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

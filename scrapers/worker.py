@@ -20,16 +20,16 @@ from scrapers.extraction import log_extraction
 from scrapers.known_items import KnownItems
 from scrapers.metrics import WorkerMetrics
 from scrapers.reporter import Reporter
+from scrapers.site_gate import SiteGate
 from scrapers.slot import Slot
 from scrapers.task_queue import TaskQueue, TaskReader
-from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
 from streams.domain.fleet import DrainWorker, RunningAttempt, WorkerReported
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import EventLog, RawRecord, RecordReader
 from streams.settings import Settings
-from streams.topics import SCRAPE_DLQ, WORKER_CONTROL
+from streams.topics import SCRAPE_DLQ
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,11 @@ class Worker:
         start_browser: Callable[[], SlotBrowser],
         metrics: WorkerMetrics,
         *,
+        gate: SiteGate | None = None,
         version: str = "",
     ) -> None:
         """``scrapers``: the kinds that it takes."""
+        self._gate = gate or SiteGate(settings)
         self._settings = settings
         self._name = name
         self._run = uuid.uuid4().hex[:8]
@@ -238,7 +240,10 @@ class Worker:
             text = f"this worker has no scraper {task.kind!r}; is it older than the API?"
             await attempt_log.fail("scraper.unknown", text, may_retry=True)
             return None
-        return Attempt(task, scraper, attempt_log, self._settings)
+        visit = await self._gate.admit_task(task, attempt_log)
+        if visit is None:
+            return None
+        return Attempt(task, scraper, attempt_log, self._settings, visit)
 
     async def _work(self, slot: Slot, attempt: Attempt) -> None:
         task = attempt.task
@@ -253,6 +258,7 @@ class Worker:
         except LogUnavailableError:
             log.warning("attempt ended without a word", extra={"job_id": task.job_id})
         finally:
+            attempt.end_visit()
             log_extraction(task, attempt.scraper, attempt.extracted)
             self._metrics.extracted(attempt.scraper, attempt.extracted)
             del self._running[task.job_id, task.attempt]
@@ -291,9 +297,3 @@ class Worker:
                     attempt.stop(reason)
             case DrainWorker(undo=undo):
                 self.drain(undo=undo)
-
-
-async def follow_orders(orders: KafkaReader) -> None:
-    """Read ``worker-control`` from its end on: earlier orders were for earlier attempts."""
-    ends = await orders.ends(WORKER_CONTROL)
-    orders.assign({(WORKER_CONTROL, number): end for number, end in ends.items()})

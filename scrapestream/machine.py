@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from embedded.jars import cache_directory, find_jars
+from scrapers.proxies import DEFAULT, routes_of
+from streams.errors import InvalidSettingError
 from streams.settings import Settings
 
 JAVA = "apt-get install openjdk-17-jre-headless"
@@ -92,6 +94,18 @@ def check_browser(settings: Settings) -> Iterator[Finding]:
         yield Finding("sandbox", "warning", why, "run as an ordinary user")
     else:
         yield Finding("sandbox", "ok", "on")
+
+
+def check_proxies(settings: Settings) -> Finding:
+    """Through whom browsers reach sites; never with user or password."""
+    try:
+        routes = routes_of(settings)
+    except InvalidSettingError as error:
+        return Finding("proxy", "problem", str(error), "correct or unset it")
+    default = routes[DEFAULT]
+    found = "none: straight to the site" if default is None else default.shown
+    named = [f"{name} {proxy.shown}" for name, proxy in routes.items() if proxy and name]
+    return Finding("proxy", "ok", "; ".join([found, *named]))
 
 
 def check_room(data_dir: Path) -> Iterator[Finding]:

@@ -98,15 +98,35 @@ class BrowserLostError(ScrapestreamError):
     code = "scraper.browser_crashed"
 
 
+class ProxyUnknownError(ScrapestreamError):
+    """A job names a proxy that this worker does not have; another one may."""
+
+    code = "input.proxy_unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"this worker has no proxy {name!r}: name one of its SCRAPESTREAM_PROXIES, or none"
+        )
+
+
 class TargetRefusedError(ScrapestreamError):
     """The page cannot be scraped; ``outcome`` says why."""
 
-    def __init__(self, outcome: str, message: str, *, may_retry: bool = False) -> None:
+    def __init__(
+        self,
+        outcome: str,
+        message: str,
+        *,
+        may_retry: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.outcome = outcome
         """One of the outcome codes, such as ``not_a_place``."""
         self.may_retry = may_retry
         """Whether another try can end differently."""
+        self.retry_after_s = retry_after_s
+        """Pause before it that the site asks for, seconds."""
 
 
 class PartFailedError(ScrapestreamError):

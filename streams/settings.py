@@ -13,7 +13,7 @@ from streams.errors import InvalidSettingError
 PREFIX = "SCRAPESTREAM_"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
 """Where one reaches what listens on every address."""
-SECRETS = frozenset({"secret_key"})
+SECRETS = frozenset({"secret_key", "proxy", "proxies"})
 """Fields whose values are never shown."""
 
 
@@ -95,6 +95,34 @@ class Settings:
     """Chromium's own sandbox. Off only where it cannot work (root in a container)."""
     browser_jobs: int = 50
     """Jobs after which a browser is replaced."""
+    browser_minutes: float = 60.0
+    """Age at which a browser is replaced before its next job, minutes; 0: any."""
+    browser_max_mb: int = 1_500
+    """Memory at which a browser is replaced before its next job, MB (2**20 bytes); 0: any."""
+    browser_language: str = "en-US"
+    """Language that the browser asks sites for."""
+    browser_user_agent: str = ""
+    """How the browser calls itself; empty: its own name."""
+    browser_allow: tuple[str, ...] = ()
+    """Networks (CIDR, comma separated) that browsers may reach although they are not public."""
+    proxy: str = ""
+    """Proxy of all browsers: ``http://`` or ``socks5://``, with user and password if need be."""
+    proxies: tuple[str, ...] = ()
+    """Proxies that a job may name: ``name=url``, comma separated."""
+    proxy_dns: bool = False
+    """Whether proxies resolve names. They must then keep away from private addresses themselves."""
+    site_rate: float = 0.0
+    """Page loads a minute of one site by this worker; 0: no limit."""
+    site_concurrency: int = 0
+    """Attempts at one site at the same time in this worker; 0: no limit."""
+    site_retry_after_s: float = 60.0
+    """Pause after HTTP 429 from a site that names none, seconds."""
+    site_blocks: int = 3
+    """Blocked attempts in a row after which a site is paused; 0: never."""
+    site_blocks_window_s: float = 600.0
+    """Time within which they must come, seconds."""
+    site_pause_s: float = 300.0
+    """How long a site is paused, seconds; then one attempt tries."""
 
     max_body_bytes: int = 1_048_576
     """Longest request body, bytes."""

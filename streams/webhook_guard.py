@@ -86,7 +86,7 @@ class AddressGuard:
     def allows(self, text: str) -> bool:
         """Whether webhooks may connect to an address; one that cannot be read is refused."""
         try:
-            address = _unwrapped(ip_address(text))
+            address = unwrapped(ip_address(text))
         except ValueError:
             return False
         return is_public(address) or any(address in network for network in self._allowed)
@@ -118,7 +118,7 @@ def allowed_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
 
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet. IPv4 inside IPv6 is unwrapped first."""
-    address = _unwrapped(address)
+    address = unwrapped(address)
     if address.version == 6 and address not in GLOBAL_UNICAST:
         return False
     return address.is_global and not any(address in network for network in NOT_PUBLIC)
@@ -187,6 +187,7 @@ def _check_address(host: str, guard: AddressGuard) -> None:
         )
 
 
-def _unwrapped(address: Address) -> Address:
+def unwrapped(address: Address) -> Address:
+    """An address of IPv4 that is written as one of IPv6 (``::ffff:127.0.0.1``), as itself."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -17,7 +17,14 @@ from scrapestream.cli.address import DataDirOption, JsonOption, default_data_dir
 from scrapestream.cli.exits import ExitCode
 from scrapestream.cli.output import print_json
 from scrapestream.data_directory import Addresses, DataDirectory
-from scrapestream.machine import Finding, check_browser, check_jars, check_java, check_room
+from scrapestream.machine import (
+    Finding,
+    check_browser,
+    check_jars,
+    check_java,
+    check_proxies,
+    check_room,
+)
 from streams.errors import InvalidSettingError
 from streams.settings import Settings
 
@@ -55,6 +62,7 @@ def _findings(directory: DataDirectory) -> Iterator[Finding]:
     yield check_java()
     yield check_jars()
     yield from check_browser(settings)
+    yield check_proxies(settings)
     yield from check_room(directory.path)
     addresses = directory.read_addresses() if directory.owner() else None
     if addresses is None:

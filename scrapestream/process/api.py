@@ -11,7 +11,7 @@ from api.live_view import LiveView
 from api.server import open_socket, serve
 from schemas.catalog import item_schema
 from scrapers.contract import Scraper
-from scrapers.registry import all_scrapers, find_scraper
+from scrapers.registry import all_scrapers, check_options, find_scraper
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
@@ -85,5 +85,5 @@ def _kind(scraper: Scraper, settings: Settings) -> Kind:
         accepts=lambda url: find_scraper(url, settings.maps_hosts) is scraper,
         examples=scraper.examples,
         item_schema=item_schema(scraper.item_schema).name,
-        check_options=scraper.check_options,
+        check_options=partial(check_options, scraper),
     )

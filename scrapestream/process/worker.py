@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scrapers.access_metrics import AccessMetrics
 from scrapers.browser import Browser
 from scrapers.contract import Scraper
 from scrapers.known_items import KnownItems
 from scrapers.metrics import WorkerMetrics
+from scrapers.orders import follow_orders
+from scrapers.proxies import routes_of
 from scrapers.registry import all_scrapers
-from scrapers.worker import Worker, follow_orders
+from scrapers.site_gate import SiteGate
+from scrapers.worker import Worker
 from scrapestream import __version__
 from scrapestream.wiring import Readiness, open_log, worker_name
 from streams.adapters.kafka_reader import open_group_reader, open_reader
@@ -24,6 +28,8 @@ async def run(settings: Settings) -> None:
     """Run until cancelled; attempts that do not end in time are handed back."""
     readiness = Readiness()
     name = worker_name(settings)
+    routes_of(settings)  # what cannot be used stops the process, not its first job
+    access_metrics = AccessMetrics(readiness.registry)
     async with (
         open_log(settings, "worker") as parts,
         open_reader(settings, f"{name}-orders") as orders,
@@ -36,8 +42,9 @@ async def run(settings: Settings) -> None:
             parts.records,
             parts.event_log,
             KnownItems(known_reader, parts.records),
-            lambda: Browser.start(settings),
+            lambda: Browser.start(settings, access_metrics),
             WorkerMetrics(readiness.registry, all_scrapers().values()),
+            gate=SiteGate(settings, access_metrics),
             version=__version__,
         )
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +16,13 @@ import aiohttp
 
 from streams.domain.webhook import Delivery, DeliveryResult
 from streams.errors import InvalidRequestError
+from streams.retry_after import retry_after_in
 from streams.settings import Settings
 from streams.webhook_guard import AddressGuard, BlockedAddressError, check_webhook_url
 from streams.webhook_signature import signed_headers
 
 LONGEST_ANSWER_BYTES = 20_000  # read so that the receiver can finish; nobody looks at it
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?")
 GONE = 410
 
 
@@ -135,18 +134,6 @@ def error_class(error: BaseException) -> str:
             return "webhook.disconnected"
         case _:
             return "webhook.protocol"
-
-
-def retry_after_in(text: str, now: datetime) -> float | None:
-    """Seconds that a ``Retry-After`` asks for: a number, or a date. None when it is neither."""
-    if SECONDS.fullmatch(text):
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return max(0.0, (at - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _status_class(status: int) -> str:

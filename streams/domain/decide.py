@@ -83,7 +83,8 @@ def _advanced(command: Advance, job: Job) -> tuple[Decision, ...]:
         case AttemptState.SUCCEEDED:
             return (_completed(job, job.outcome or "completed", job.message),)
         case AttemptState.STOPPED:
-            return (AttemptScheduled(attempt=job.attempt + 1, due_at=job.attempt_changed_at),)
+            due_at = job.attempt_changed_at + timedelta(seconds=job.retry_after_s or 0.0)
+            return (AttemptScheduled(attempt=job.attempt + 1, due_at=due_at),)
         case AttemptState.LOST:
             # Not the site's fault: another worker may go on at once.
             return _next_attempt(job, delay_s=0.0)

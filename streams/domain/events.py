@@ -146,13 +146,15 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStopped:
-    """The worker stopped because it was told to."""
+    """The worker stopped because it was told to, or because the site needs a pause."""
 
     attempt: int
     worker: str
     reason: str
     items_count: int = 0
     items: ItemsSpan | None = None
+    retry_after_s: float | None = None
+    """Earliest next try, seconds after the stop; None: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,6 +262,7 @@ def _ended(
             return Changes(
                 **found,
                 attempt_state=AttemptState.STOPPED,
+                retry_after_s=event.retry_after_s if isinstance(event, AttemptStopped) else None,
                 stage="retrying",
                 status=Status.RETRYING,
             )

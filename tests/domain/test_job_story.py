@@ -163,6 +163,25 @@ def test_a_worker_that_shuts_down_costs_the_job_no_attempt() -> None:
     assert job_after(ASKED, FIRST_TRY, TAKEN, handed_back).attempts_spent == 0
 
 
+def test_an_attempt_handed_back_for_a_paused_site_waits_and_costs_nothing() -> None:
+    paused = AttemptStopped(attempt=1, worker="w1", reason="site_paused", retry_after_s=90.0)
+    again_at = START + timedelta(seconds=3 + 90)  # it was handed back at second 3
+    given(ASKED, FIRST_TRY, TAKEN, paused).when(later(4)).then(
+        AttemptScheduled(attempt=2, due_at=again_at)
+    )
+    assert job_after(ASKED, FIRST_TRY, TAKEN, paused).attempts_spent == 0
+
+
+def test_a_pause_is_forgotten_by_the_next_hand_over() -> None:
+    paused = AttemptStopped(attempt=1, worker="w1", reason="site_paused", retry_after_s=90.0)
+    second = AttemptScheduled(attempt=2, due_at=START + timedelta(seconds=93))
+    taken = AttemptStarted(attempt=2, worker="w2", lease_s=15.0)
+    handed_back = AttemptStopped(attempt=2, worker="w2", reason="shutdown")
+    given(ASKED, FIRST_TRY, TAKEN, paused, second, taken, handed_back).when(later(100)).then(
+        AttemptScheduled(attempt=3, due_at=START + timedelta(seconds=6))
+    )
+
+
 def test_cancelling_a_waiting_job_ends_it_at_once() -> None:
     given(ASKED, FIRST_TRY).when(CancelScrape(reason="no")).then(CancelRequested(reason="no"))
     given(ASKED, FIRST_TRY, CancelRequested(reason="no")).when(later(3)).then(

@@ -25,7 +25,7 @@ MESSAGE = "return document.querySelector('#message').textContent;"
 
 
 def test_submitting_and_watching_in_a_browser(system: System) -> None:
-    settings = Settings(browser_sandbox=os.geteuid() != 0)
+    settings = Settings(browser_sandbox=os.geteuid() != 0, browser_allow=("127.0.0.1/32",))
     url = system.place(REVIEWS, latency_ms=50)
     with Browser.start(settings) as browser, browser.open_page() as page:
         page.open(system.addresses()["api"])

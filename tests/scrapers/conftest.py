@@ -17,8 +17,8 @@ FIXTURES = Path(__file__).parents[2].parent / "shared" / "fixtures"
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """Chromium's sandbox cannot work for root."""
-    return Settings(browser_sandbox=os.geteuid() != 0)
+    """Chromium's sandbox cannot work for root; the sites of tests are on loopback."""
+    return Settings(browser_sandbox=os.geteuid() != 0, browser_allow=("127.0.0.1/32",))
 
 
 @pytest.fixture(scope="session")

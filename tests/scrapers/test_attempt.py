@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from schemas.registry import MemoryRegistry
 from scrapers.attempt import CANCELLED, MOST_RESTARTS, RESTARTING, STALLED, SUPERSEDED, Attempt
 from scrapers.attempt_log import AttemptLog
 from scrapers.contract import Described, Finished, Found, Page, Progress, Report, Scraper, Target
+from scrapers.site_gate import SiteGate, site_of_task
 from scrapers.sites.google_reviews import scraper as google_reviews
 from scrapers.slot import Slot
 from streams.adapters.event_log import RecordEventLog
@@ -63,9 +65,13 @@ class ScriptedBrowser:
     is_blocked: threading.Event = field(default_factory=threading.Event)
     is_killed: threading.Event = field(default_factory=threading.Event)
     is_closed: bool = False
+    size_bytes: int = 0
+    proxies: list[str] = field(default_factory=list)
+    """The proxy of each page."""
 
     @contextmanager
-    def open_page(self) -> Iterator[Page]:
+    def open_page(self, proxy: str = "") -> Iterator[Page]:
+        self.proxies.append(proxy)
         yield ScriptedPage(self)  # type: ignore[misc]  # the part of a page that is used here
 
     def block(self) -> None:
@@ -73,6 +79,9 @@ class ScriptedBrowser:
         self.is_blocked.set()
         assert self.is_killed.wait(WAIT_S)
         lost()
+
+    def memory_bytes(self) -> int:
+        return self.size_bytes
 
     def kill(self) -> None:
         self.is_killed.set()
@@ -102,11 +111,13 @@ class Stage:
     threads: Executor
     starts: list[ScriptedBrowser | Exception | Callable[[], ScriptedBrowser]]
     targets: list[Target]
+    now_s: Callable[[], float] = time.monotonic
+    """The slot's clock."""
     started: list[ScriptedBrowser] = field(default_factory=list)
     slot: Slot = field(init=False)
 
     def __post_init__(self) -> None:
-        self.slot = Slot(self.settings, self.start_browser, self.threads)
+        self.slot = Slot(self.settings, self.start_browser, self.threads, self.now_s)
 
     async def run(self, known_ids: frozenset[str] = frozenset()) -> None:
         async with asyncio.timeout(WAIT_S), self.attempt.watched():
@@ -143,6 +154,9 @@ async def stage(
     *starts: ScriptedBrowser | Exception | Callable[[], ScriptedBrowser],
     settings: Settings | None = None,
     scrape: Callable[[Page, Target], Iterator[Report]] | None = None,
+    options: Mapping[str, str] | None = None,
+    gate: SiteGate | None = None,
+    now_s: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Stage]:
     registry = MemoryRegistry()
     await register_schemas(registry, topic_schemas())
@@ -164,8 +178,14 @@ async def stage(
         google_reviews, scrape=scrape or scrape_all, accepts=re.compile("https://maps.test/.+")
     )
     task = ScrapeTask(
-        job_id=JobId("j1"), tenant="public", kind=scraper.name, url="https://maps.test/1", attempt=1
+        job_id=JobId("j1"),
+        tenant="public",
+        kind=scraper.name,
+        url="https://maps.test/1",
+        attempt=1,
+        options=options or {},
     )
+    visit = gate.admit_anyway(site_of_task(task)) if gate else None
     attempt_log = AttemptLog(
         task,
         RecordEventLog(broker, records),
@@ -178,11 +198,12 @@ async def stage(
         set_up = Stage(
             broker=broker,
             records=records,
-            attempt=Attempt(task, scraper, attempt_log, settings),
+            attempt=Attempt(task, scraper, attempt_log, settings, visit),
             settings=settings,
             threads=threads,
             starts=list(starts),
             targets=targets,
+            now_s=now_s,
         )
         yield set_up
         await set_up.slot.close()

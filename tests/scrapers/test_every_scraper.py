@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scrapers.contract import Scraper
-from scrapers.registry import all_scrapers, find_scraper
+from scrapers.registry import all_scrapers, check_options, find_scraper
 from streams.errors import InvalidRequestError
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +54,12 @@ def test_a_scraper_has_a_test_file(scraper: Scraper) -> None:
 def test_a_scraper_reads_any_page_without_an_error(scraper: Scraper) -> None:
     for html in ("", "<", "<html>", "\x00", "<div data-review-id></div>", "{}"):
         assert not scraper.parse(html, "").items
+
+
+@pytest.mark.parametrize("scraper", SCRAPERS)
+def test_every_job_may_name_a_proxy_and_bring_none(scraper: Scraper) -> None:
+    check_options(scraper, {"proxy": "berlin"})
+    with pytest.raises(InvalidRequestError, match="proxy"):
+        check_options(scraper, {"proxy": "http://anna:pw@proxy.example:3128"})
+    with pytest.raises(InvalidRequestError, match="no_such_option"):
+        check_options(scraper, {"proxy": "berlin", "no_such_option": "1"})

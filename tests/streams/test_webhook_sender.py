@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from streams.adapters.webhook_sender import LONGEST_ANSWER_BYTES, WebhookSender, retry_after_in
+from streams.adapters.webhook_sender import LONGEST_ANSWER_BYTES, WebhookSender
 from streams.domain.webhook import DeliveryResult
+from streams.retry_after import retry_after_in
 from streams.settings import Settings
 from streams.webhook_signature import verify
 from tests.support.webhooks import LOOPBACK, Answer, Receiver, a_delivery, self_signed
