@@ -52,6 +52,14 @@ def job_payload(job: Job, links: Links) -> dict[str, Any]:
         "priority": job.priority,
         "options": job.options,
         "metadata": job.metadata,
+        "max_attempts": job.max_attempts,
+        "timeout_s": job.attempt_timeout_s,
+        "not_before": job.not_before,
+        "expires_at": job.expires_at,
+        "next_attempt_at": job.due_at if job.is_open else None,
+        "batch_id": job.batch_id or None,
+        "retry_of": job.retry_of or None,
+        "cloned_from": job.cloned_from or None,
     }
 
 

@@ -18,7 +18,7 @@ from streams.agents.open_jobs import OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.events import JobEvent, Recorded, new_event
-from streams.domain.job import AttemptState, Job
+from streams.domain.job import AttemptState, Job, has_expired
 from streams.domain.retry import RetryPolicy
 from streams.domain.tasks import ScrapeTask, StopAttempt, cancel_stop, due_stop, due_task
 from streams.errors import LogUnavailableError, UnreadableRecordError
@@ -136,7 +136,8 @@ class Orchestrator:
         is_caught_up: bool,
         unclaimed: list[tuple[OpenJobs, Job]],
     ) -> None:
-        if job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None:
+        waits = job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None
+        if waits and not has_expired(job, self._now()):
             unclaimed.append((part, job))
             return
         silent_s = self._clock() - part.heard.setdefault(job.job_id, self._clock())
@@ -156,7 +157,8 @@ class Orchestrator:
             if due_at is None or due_at > now:
                 continue
             offered = part.emitted.get(job.job_id)
-            if offered is None and due_at > self._started_at:
+            is_new = offered is None or offered[0] != f"task {job.attempt}"
+            if is_new and due_at > self._started_at:
                 self._advance(part, job, self._advance_command())  # its time has just come
             elif offered is None or self._clock() - offered[1] > REPEAT_S:
                 lost.append((part, job))

@@ -15,7 +15,7 @@ from streams.domain.events import (
     TargetDescribed,
 )
 from streams.domain.ids import JobId
-from streams.domain.job import AttemptState, Job, is_running
+from streams.domain.job import AttemptState, Job, has_expired, is_running
 
 PRIORITIES = ("high", "normal", "low")
 
@@ -60,7 +60,7 @@ def due_task(job: Job, decisions: tuple[JobEvent, ...], now: datetime) -> Scrape
             attempt, due_at, waiting = decision.attempt, decision.due_at, True
     if not (waiting and job.is_open and due_at is not None and due_at <= now):
         return None
-    if job.cancel_requested_at is not None:
+    if job.cancel_requested_at is not None or has_expired(job, now):
         return None
     return ScrapeTask(
         job_id=job.job_id,
