@@ -57,6 +57,14 @@ def job_payload(job: Job, links: Links, place: QueuePlace | None = None) -> dict
         "queue_position": place.queue_position if place else None,
         "estimated_start_s": place.estimated_start_s if place else None,
         "waiting_for": place.waiting_for if place else None,
+        "max_attempts": job.max_attempts,
+        "timeout_s": job.attempt_timeout_s,
+        "not_before": job.not_before,
+        "expires_at": job.expires_at,
+        "next_attempt_at": job.due_at if job.is_open else None,
+        "batch_id": job.batch_id or None,
+        "retry_of": job.retry_of or None,
+        "cloned_from": job.cloned_from or None,
     }
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from streams.catalogue import Catalogue, Kind
+from streams.domain.events import ScrapeRequested, Webhook
 from streams.errors import InvalidRequestError, UnknownScraperError
+from streams.settings import Settings
 from streams.webhook_signature import check_webhook_secret
 
 LONGEST_URL = 4_096
 LONGEST_SECRET = 256
+LONGEST_WAIT = timedelta(days=30)  # the log is read again from the oldest open job on
 # White space and controls, also those beyond ASCII, and the backslash, which browsers take
 # for a slash: what we check must be what the browser opens.
 UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")
@@ -22,6 +27,9 @@ UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Value = Annotated[str, msgspec.Meta(max_length=1_024)]
 Bounded = Annotated[dict[Name, Value], msgspec.Meta(max_length=50)]
+Attempts = Annotated[int, msgspec.Meta(ge=1, le=20)]
+Seconds = Annotated[float, msgspec.Meta(ge=1, le=86_400)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -33,6 +41,15 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
     priority: Literal["high", "normal", "low"] = "normal"
     options: Bounded = {}
     metadata: Bounded = {}
+    # Left out of the fingerprint when they are not given, so that a request which was sent
+    # before they existed is still the same request.
+    max_attempts: Attempts | UnsetType | None = UNSET
+    timeout_s: Seconds | UnsetType | None = UNSET
+    """Longest time of one attempt."""
+    not_before: Moment | UnsetType | None = UNSET
+    """When the first attempt is due."""
+    expires_at: Moment | UnsetType | None = UNSET
+    """A job that has not started by then fails."""
 
 
 def checked_kind(
@@ -55,6 +72,49 @@ def checked_kind(
         raise UnknownScraperError(asked.url, catalogue.examples())
     kind.check_options(asked.options)
     return kind
+
+
+def check_times(asked: Submission, now: datetime) -> None:
+    """Refuse times that a new job cannot keep.
+
+    Raises:
+        InvalidRequestError: says which.
+    """
+    not_before, expires_at = asked.not_before or None, asked.expires_at or None
+    if not_before is not None and not_before > now + LONGEST_WAIT:
+        raise InvalidRequestError(
+            f"`not_before` may lie at most {LONGEST_WAIT.days} days ahead; submit it later"
+        )
+    if expires_at is not None and expires_at <= now:
+        raise InvalidRequestError("`expires_at` has passed; send a later time, or none")
+    if expires_at is not None and expires_at > now + 2 * LONGEST_WAIT:
+        raise InvalidRequestError(
+            f"`expires_at` may lie at most {2 * LONGEST_WAIT.days} days ahead; or leave it out"
+        )
+    if not_before is not None and expires_at is not None and expires_at <= not_before:
+        raise InvalidRequestError("`expires_at` must be later than `not_before`")
+
+
+def scrape_requested(
+    asked: Submission, kind: Kind, settings: Settings, seal: Callable[[str], str]
+) -> ScrapeRequested:
+    """The event of a request that was checked; ``seal`` encrypts the webhook's secret."""
+    webhook = asked.webhook_url and Webhook(
+        url=asked.webhook_url,
+        secret=None if asked.webhook_secret is None else seal(asked.webhook_secret),
+    )
+    return ScrapeRequested(
+        kind=kind.name,
+        url=asked.url,
+        options=asked.options,
+        webhook=webhook or None,
+        priority=asked.priority,
+        max_attempts=asked.max_attempts or settings.max_attempts,
+        attempt_timeout_s=asked.timeout_s or settings.attempt_timeout_s,
+        metadata=asked.metadata,
+        not_before=asked.not_before or None,
+        expires_at=asked.expires_at or None,
+    )
 
 
 def _check_url(url: str, name: str) -> None:

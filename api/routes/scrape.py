@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -18,9 +19,9 @@ from api.payloads import json_response
 from api.problems import UncertainWriteError
 from api.requests import read_body
 from api.routes.resource import resource
-from api.submission import Submission, checked_kind
+from api.submission import Submission, check_times, checked_kind, scrape_requested
 from streams.catalogue import Kind
-from streams.domain.events import NewEvent, Recorded, ScrapeRequested, Webhook, new_event
+from streams.domain.events import NewEvent, Recorded, new_event
 from streams.domain.ids import JobId, keyed_job_id, new_job_id
 from streams.domain.job import OPEN_STATUSES
 from streams.errors import LogUnavailableError
@@ -102,23 +103,11 @@ async def append(api: Api, new: NewEvent) -> Recorded:
 def _event(
     api: Api, asked: Submission, kind: Kind, traceparent: str, job_id: JobId, mark: str = ""
 ) -> NewEvent:
-    settings, sealer = api.parts.settings, api.parts.sealer
-    webhook = asked.webhook_url and Webhook(
-        url=asked.webhook_url,
-        secret=None if asked.webhook_secret is None else sealer.seal(asked.webhook_secret),
-    )
-    event = ScrapeRequested(
-        kind=kind.name,
-        url=asked.url,
-        options=asked.options,
-        webhook=webhook or None,
-        priority=asked.priority,
-        max_attempts=settings.max_attempts,
-        attempt_timeout_s=settings.attempt_timeout_s,
-        metadata=asked.metadata,
-        request_fingerprint=mark,
-    )
-    return new_event(job_id, TENANT, event, datetime.now(UTC), traceparent=traceparent)
+    now = datetime.now(UTC)
+    check_times(asked, now)
+    event = scrape_requested(asked, kind, api.parts.settings, api.parts.sealer.seal)
+    event = replace(event, request_fingerprint=mark)
+    return new_event(job_id, TENANT, event, now, traceparent=traceparent)
 
 
 def _estimate(api: Api, kind: Kind) -> str:

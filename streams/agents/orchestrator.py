@@ -19,7 +19,7 @@ from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
 from streams.domain.events import JobEvent, Recorded, new_event
-from streams.domain.job import AttemptState, Job
+from streams.domain.job import AttemptState, Job, has_expired
 from streams.domain.retry import RetryPolicy
 from streams.domain.tasks import StopAttempt, cancel_stop, due_attempt, due_stop
 from streams.errors import LogUnavailableError, UnreadableRecordError
@@ -142,7 +142,8 @@ class Orchestrator:
                 part.unsure_until_s = 0.0
 
     def _sweep_job(self, part: OpenJobs, job: Job, is_caught_up: bool) -> None:
-        if job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None:
+        waits = job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None
+        if waits and not has_expired(job, self._now()):
             if not self.dispatching.is_known(job):
                 self._advance(part, job, self._advance_command())
             return

@@ -106,6 +106,8 @@ def _body_of(recorded: Recorded, ending: Ending, public_url: str) -> str:
         "reviews_count": ending.items_count,
         "reviews_url": f"{public_url}/jobs/{recorded.job_id}/reviews" if has_reviews else None,
         "completed_at": ended_at,
+        "metadata": dict(ending.metadata),
+        "batch_id": ending.batch_id or None,
     }
     # `type`, `timestamp` and `data` are Standard Webhooks'; the flat facts are our own contract.
     body = {"event": kind, "type": kind, "timestamp": ended_at, **facts, "data": facts}

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from streams.domain.events import (
     AttemptLost,
     AttemptScheduled,
     CancelRequested,
     Decision,
+    ItemsSpan,
     JobEvent,
     ScrapeCancelled,
     ScrapeCompleted,
     ScrapeFailed,
+    Webhook,
 )
-from streams.domain.job import AttemptState, Job
+from streams.domain.job import AttemptState, Job, has_expired
 from streams.domain.retry import RetryPolicy, retry_delay_s
 
 
@@ -73,9 +77,12 @@ def _advanced(command: Advance, job: Job) -> tuple[Decision, ...]:
         if stopping and waited < timedelta(seconds=command.cancel_grace_s):
             return ()
         return (_cancelled(job),)
+    if has_expired(job, command.now):
+        return (_failed(job, "job.expired", "no worker was free for it before `expires_at`"),)
     match job.attempt_state:
         case AttemptState.NONE:
-            return (AttemptScheduled(attempt=1, due_at=job.created_at),)
+            due_at = max(job.created_at, job.not_before or job.created_at)
+            return (AttemptScheduled(attempt=1, due_at=due_at),)
         case AttemptState.SCHEDULED:
             return ()
         case AttemptState.RUNNING:
@@ -100,19 +107,7 @@ def _next_attempt(job: Job, delay_s: float) -> tuple[Decision, ...]:
     if job.items_count > 0:
         # What was found is worth having; the outcome says that it is not all.
         return (_completed(job, "partial", job.message),)
-    return (
-        ScrapeFailed(
-            kind=job.kind,
-            url=job.url,
-            requested_at=job.created_at,
-            attempt=job.attempt,
-            items_count=0,
-            items=job.items,
-            webhook=job.webhook,
-            reason=job.reason or "internal",
-            message=job.message,
-        ),
-    )
+    return (_failed(job, job.reason or "internal", job.message),)
 
 
 def _overdue(command: Advance, job: Job) -> tuple[Decision, ...]:
@@ -124,21 +119,33 @@ def _overdue(command: Advance, job: Job) -> tuple[Decision, ...]:
 
 
 def _completed(job: Job, outcome: str, message: str) -> ScrapeCompleted:
-    return ScrapeCompleted(
-        kind=job.kind,
-        url=job.url,
-        requested_at=job.created_at,
-        attempt=job.attempt,
-        items_count=job.items_count,
-        items=job.items,
-        webhook=job.webhook,
-        outcome=outcome,
-        message=message,
-    )
+    return ScrapeCompleted(**_closing(job), outcome=outcome, message=message)
+
+
+def _failed(job: Job, reason: str, message: str) -> ScrapeFailed:
+    return ScrapeFailed(**_closing(job), reason=reason, message=message)
 
 
 def _cancelled(job: Job) -> ScrapeCancelled:
-    return ScrapeCancelled(
+    return ScrapeCancelled(**_closing(job), reason=job.cancel_reason)
+
+
+class _Closing(TypedDict):
+    """What every last event says."""
+
+    kind: str
+    url: str
+    requested_at: datetime
+    attempt: int
+    items_count: int
+    items: ItemsSpan | None
+    webhook: Webhook | None
+    metadata: Mapping[str, str]
+    batch_id: str
+
+
+def _closing(job: Job) -> _Closing:
+    return _Closing(
         kind=job.kind,
         url=job.url,
         requested_at=job.created_at,
@@ -146,5 +153,6 @@ def _cancelled(job: Job) -> ScrapeCancelled:
         items_count=job.items_count,
         items=job.items,
         webhook=job.webhook,
-        reason=job.cancel_reason,
+        metadata=job.metadata,
+        batch_id=job.batch_id,
     )

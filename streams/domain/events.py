@@ -56,6 +56,16 @@ class ScrapeRequested:
     metadata: Mapping[str, str] = field(default_factory=dict)
     request_fingerprint: str = ""
     """Of the request's content, when its client gave an idempotency key; else empty."""
+    not_before: datetime | None = None
+    """When the first attempt is due; None: at once."""
+    expires_at: datetime | None = None
+    """A job that no worker has started by then fails with ``job.expired``."""
+    batch_id: str = ""
+    """Of the call that asked for many jobs at once; else empty."""
+    retry_of: str = ""
+    """The ended job that this one tries again; else empty."""
+    cloned_from: str = ""
+    """The job whose request this one repeats; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +198,8 @@ class _Closing:
     items_count: int
     items: ItemsSpan | None = None
     webhook: Webhook | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,11 @@ class Job:
     attempt_timeout_s: float = 3600.0
     metadata: Mapping[str, str] = field(default_factory=dict)
     request_fingerprint: str = ""
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    batch_id: str = ""
+    retry_of: str = ""
+    cloned_from: str = ""
 
     status: Status = Status.QUEUED
     created_at: datetime
@@ -113,6 +118,17 @@ class Job:
         if not self.items_total:
             return 0
         return min(99, self.items_count * 100 // self.items_total)
+
+
+def has_expired(job: Job, now: datetime) -> bool:
+    """Whether it waited for its first attempt until it was of no use any more."""
+    is_waiting = job.attempt_state in (AttemptState.NONE, AttemptState.SCHEDULED)
+    return (
+        job.expires_at is not None
+        and job.expires_at <= now
+        and job.started_at is None
+        and is_waiting
+    )
 
 
 def is_running(job: Job, attempt: int, worker: str) -> bool:

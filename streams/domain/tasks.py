@@ -15,7 +15,7 @@ from streams.domain.events import (
     TargetDescribed,
 )
 from streams.domain.ids import JobId
-from streams.domain.job import AttemptState, Job, is_running
+from streams.domain.job import AttemptState, Job, has_expired, is_running
 
 PRIORITIES = ("high", "normal", "low")
 
@@ -60,7 +60,9 @@ def due_attempt(job: Job, decisions: tuple[JobEvent, ...], now: datetime) -> int
             attempt, due_at, waiting = decision.attempt, decision.due_at, True
     if not (waiting and job.is_open and due_at is not None and due_at <= now):
         return None
-    return attempt if job.cancel_requested_at is None else None
+    if job.cancel_requested_at is not None or has_expired(job, now):
+        return None
+    return attempt
 
 
 def task_of(job: Job, attempt: int) -> ScrapeTask:

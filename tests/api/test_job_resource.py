@@ -46,6 +46,14 @@ async def test_a_new_job_has_every_field_of_the_contract(world: World) -> None:
         "queue_position": 1,
         "estimated_start_s": None,
         "waiting_for": "a worker: none is running",
+        "max_attempts": 3,
+        "timeout_s": 3600.0,
+        "not_before": None,
+        "expires_at": None,
+        "next_attempt_at": None,
+        "batch_id": None,
+        "retry_of": None,
+        "cloned_from": None,
     }
 
 

@@ -55,7 +55,9 @@ def test_only_an_ending_with_a_webhook_owes_one() -> None:
 
 
 def test_the_body_tells_the_facts_flat_and_as_standard_webhooks_has_it() -> None:
-    new = owed(a_record(a_completion(Webhook(url="https://a.b/")), at=AT), API)
+    ending = a_completion(Webhook(url="https://a.b/"))
+    ending = replace(ending, metadata={"order": "17"}, batch_id="b1")
+    new = owed(a_record(ending, at=AT), API)
     assert new is not None
     assert isinstance(new.event, DeliveryScheduled)
     body = json.loads(new.event.body)
@@ -69,6 +71,8 @@ def test_the_body_tells_the_facts_flat_and_as_standard_webhooks_has_it() -> None
         "reviews_count": 244,
         "reviews_url": f"{API}/jobs/{job_id}/reviews",
         "completed_at": "2026-11-22T10:30:01.250000Z",
+        "metadata": {"order": "17"},
+        "batch_id": "b1",
     }
     assert body == {
         "event": "job.completed",
