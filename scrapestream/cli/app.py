@@ -55,6 +55,11 @@ VERBS: Mapping[str, Verb] = {
         "Write the reviews of a job to a file, and prove that it has all.",
         JOBS,
     ),
+    "audit": Verb(
+        "scrapestream.cli.audit:audit",
+        "Hold ClickHouse against the log: every event, job, item and webhook, once.",
+        TOOLS,
+    ),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
         "Print what a saved page holds, as JSON: outcome, place, items.",
