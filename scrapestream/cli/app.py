@@ -60,6 +60,11 @@ VERBS: Mapping[str, Verb] = {
         "Hold ClickHouse against the log: every event, job, item and webhook, once.",
         TOOLS,
     ),
+    "replay": Verb(
+        "scrapestream.cli.replay:replay",
+        "Rebuild projections from the log beside the live ones, then move reads over.",
+        TOOLS,
+    ),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
         "Print what a saved page holds, as JSON: outcome, place, items.",

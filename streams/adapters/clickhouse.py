@@ -48,11 +48,16 @@ class ClickHouse:
         except AWAY as error:
             raise _away(error) from error
 
-    async def insert(self, projection: Projection, rows: Sequence[Row], token: str) -> None:
-        """Store ``rows`` as one block; the same ``token`` again stores nothing."""
+    async def insert(
+        self, projection: Projection, rows: Sequence[Row], token: str, *, table: str = ""
+    ) -> None:
+        """Store ``rows`` as one block; the same ``token`` again stores nothing.
+
+        ``table``: another one than the projection's own, with the same columns.
+        """
         try:
             await self._client.insert(
-                projection.table,
+                table or projection.table,
                 rows,
                 column_names=[name for name, _ in projection.columns],
                 column_type_names=[type_ for _, type_ in projection.columns],

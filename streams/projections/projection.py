@@ -33,11 +33,14 @@ class Projection:
 
     def ddl(self) -> Sequence[str]:
         """Statements that create the table and its view; safe to repeat."""
+        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
+        return (self.create(self.table), view)
+
+    def create(self, table: str) -> str:
+        """The statement that creates its table under the name ``table``, if it is not there."""
         columns = ", ".join(f"`{name}` {type_}" for name, type_ in self.columns)
-        create = (
-            f"CREATE TABLE IF NOT EXISTS {self.table} ({columns}) "
+        return (
+            f"CREATE TABLE IF NOT EXISTS {table} ({columns}) "
             f"ENGINE = ReplacingMergeTree({self.newest_by}) ORDER BY {self.order_by} "
             f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}"
         )
-        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
-        return (create, view)
