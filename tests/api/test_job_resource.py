@@ -6,6 +6,7 @@ import pytest
 
 from streams.domain.events import (
     AttemptFailed,
+    ExtractionReported,
     ScrapeFailed,
 )
 from tests.api.job_events import BEGAN, PLACE, completed, described, progress, started
@@ -71,6 +72,22 @@ async def test_a_job_shows_how_far_it_is_and_then_its_result(world: World) -> No
     job = await process.read(job_id)
     assert (job["status"], job["progress"], job["outcome"]) == ("completed", 100, "completed")
     assert job["completed_at"] is not None
+
+
+async def test_a_job_says_where_its_reviews_come_from_and_its_history_says_how(
+    world: World,
+) -> None:
+    process = await world.start()
+    job_id = await process.submit()
+    read = ExtractionReported(
+        attempt=1, worker="w1", selectors={"rating span.a": 9}, sources={"dom": 2, "joined": 7}
+    )
+    await world.append(job_id, *started(), progress(9), read, *completed(9))
+    await process.is_caught_up()
+    assert (await process.read(job_id))["sources"] == {"dom": 2, "joined": 7}
+    events = (await process.client.get(f"/jobs/{job_id}/events")).json()["events"]
+    (event,) = (event for event in events if event["type"] == "ExtractionReported")
+    assert (event["author"], event["data"]["selectors"]) == ("worker", {"rating span.a": 9})
 
 
 async def test_a_failed_job_says_why(world: World) -> None:

@@ -32,7 +32,7 @@ class Case:
     query: str = ""
     reviews: int = 12
     kind: str = "maps/place"
-    """Where the place is: ``maps/place``, or ``short``."""
+    """What leads to the place: ``maps/place``, ``maps/search`` or ``short``."""
     options: Mapping[str, str] = field(default_factory=dict)
     truth: str = ""
     """More of the truth's query, such as the order of the list."""
@@ -78,6 +78,11 @@ LIST_CASES = {
     "a batch that fails once": Case(query="error_at=2", reviews=30),
     # The way to the place.
     "a short link": Case(kind="short"),
+    "the one result of a search": Case(kind="maps/search", query="results=one"),
+    "the one result of a search in Arabic": Case(
+        kind="maps/search", query="results=one&lang=ar", reviews=24
+    ),
+    "the result of a search that has its name": Case(kind="maps/search", query="results=named"),
     "the cookie question": Case(query="view=consent"),
     "the cookie question in German": Case(query="view=consent&lang=de"),
     "the cookie question in Japanese": Case(query="view=consent&lang=ja"),

@@ -232,6 +232,18 @@ def test_a_date_in_a_language_that_we_do_not_know_is_kept_as_shown() -> None:
     assert (review["relative_date"], review["published_at"]) == ("acum o lună", None)
 
 
+def test_a_badge_beside_the_stars_is_not_the_date() -> None:
+    html = card(line=STARS.format("4 stars") + "<span>NEW</span>" + DATE)
+    assert read(without_classes(html)) == [REVIEW]
+
+
+def test_a_date_in_an_unknown_language_is_found_without_classes_too() -> None:
+    html = card(line=STARS.format("4 stars") + "<span>acum o lună</span>")
+    wait = DETAILS.replace("<b>Food:</b> 5", "10 minutes")
+    (review,) = read(without_classes(html.replace(DETAILS, wait)))
+    assert (review["relative_date"], review["published_at"]) == ("acum o lună", None)
+
+
 def test_the_scripts_in_the_page_look_for_the_same_cards() -> None:
     for selector in selectors.CARD.selectors:
         assert json.dumps(selector) in scripts.REVIEWS_OPEN

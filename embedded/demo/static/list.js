@@ -1,6 +1,7 @@
 // The list of reviews: fetches batches while somebody scrolls, and misbehaves as it is told.
 const MOST_CARDS = 40; // in the document at a time, where the list is virtual
 const MARGIN_PX = 600;
+const LAST_LOOK_MS = 400; // what came before can be seen before the page goes
 
 export function startList(panel, boot, remember) {
   const list = panel.querySelector('.cards');
@@ -35,7 +36,7 @@ export function startList(panel, boot, remember) {
     const batch = await answer.json();
     if (!answer.ok) {
       tries += 1;
-      if (batch.sorry) location.assign(batch.sorry);
+      if (batch.sorry) setTimeout(() => location.assign(batch.sorry), LAST_LOOK_MS);
       return;  // until somebody scrolls
     }
     if (batch.act === 'crash') crash();
@@ -65,16 +66,14 @@ function virtual(list, scroller) {  // cards that nobody sees leave the document
   let first = 0;  // of the cards in the document
   const draw = (html) => { const box = document.createElement('template'); box.innerHTML = html; return box.content.firstElementChild; };
   const fit = () => { gap.style.height = `${heights.slice(0, first).reduce((sum, height) => sum + height, 0)}px`; };
-  const measure = (card, index) => { heights[index] = card.getBoundingClientRect().height; };
 
   function down() {
     const last = first + list.children.length;
     for (const html of htmls.slice(last, last + 10)) list.append(draw(html));
-    while (list.children.length > MOST_CARDS) {
-      measure(list.firstElementChild, first);
-      list.firstElementChild.remove();
-      first += 1;
-    }
+    const leaving = [...list.children].slice(0, Math.max(0, list.children.length - MOST_CARDS));
+    heights.push(...leaving.slice(heights.length - first).map((card) => card.getBoundingClientRect().height));
+    for (const card of leaving) card.remove();
+    first += leaving.length;
     fit();
   }
   function up() {

@@ -170,13 +170,16 @@ def _date(card: LexborNode, reply: Reply, pick: Picker) -> str:
         line = shown(node)
         return line if line and relative_date_in(line) else None
 
-    sure = slice(where.SURE_DATES)
-    return (
-        pick.value(card, where.DATE, known, among=sure)
-        or pick.value(card, where.DATE, shown, among=sure)
-        or pick.value(card, where.DATE, known, among=slice(where.SURE_DATES, None))
-        or ""
+    usual = len(where.DATE.usual)
+    tries = (
+        (known, slice(usual)),
+        (shown, slice(usual)),
+        (known, slice(usual, -1)),
+        (shown, slice(usual, usual + where.LIKELY_DATES)),
+        (known, slice(usual, None)),  # anywhere, also where a "10 minutes" waits
     )
+    found = (pick.value(card, where.DATE, value_of, among=among) for value_of, among in tries)
+    return next(filter(None, found), "")
 
 
 def _photos(card: LexborNode, pick: Picker) -> dict[str, object]:

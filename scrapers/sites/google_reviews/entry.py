@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from scrapers.contract import Page, Progress, Report
 from scrapers.sites.google_reviews import scripts
@@ -23,6 +23,10 @@ SETTLE_S = 20.0
 """A slow place page needs some seconds; after this it is not rendered."""
 OPEN_LIST_S = 10.0
 OPEN_MENU_S = 3.0
+DEAD_LINK = (
+    "The short link leads to no place: it may be old or incomplete. Nothing was saved. Open the "
+    "place on Google Maps and share its link anew."
+)
 
 
 def reach_place(page: Page, url: str, language: str | None) -> Generator[Report, None, Reading]:
@@ -36,6 +40,8 @@ def reach_place(page: Page, url: str, language: str | None) -> Generator[Report,
         shown = page.url
         if language_of(shown) != language:
             reading = yield from _open(page, in_language(shown, language), url)
+    if reading.outcome in {"not_a_place", "not_rendered"} and is_short_link(page.url):
+        raise TargetRefusedError("not_a_place", DEAD_LINK)
     if reading.outcome != "not_a_place":
         return reading
     results = results_in(page.url, page.html())
@@ -69,15 +75,15 @@ def _open(page: Page, address: str, asked: str) -> Generator[Report, None, Readi
     return reading
 
 
-def open_reviews(page: Page) -> None:
-    """Show the list of all reviews.
+def open_reviews(page: Page, *, is_there: Callable[[], bool] = lambda: False) -> None:
+    """Show the list of all reviews; ``is_there`` knows it where its cards are not known.
 
     Raises:
         TargetRefusedError: outcome ``not_rendered``, when it does not come.
     """
     for _ in range(2):  # a click before the page listens is lost
         page.run(scripts.OPEN_REVIEWS, REVIEWS_WORDS)
-        if page.wait_for(scripts.REVIEWS_OPEN, REVIEWS_WORDS, timeout_s=OPEN_LIST_S):
+        if page.wait_for(scripts.REVIEWS_OPEN, REVIEWS_WORDS, timeout_s=OPEN_LIST_S) or is_there():
             return
     raise refused("not_rendered")
 

@@ -30,6 +30,7 @@ from scrapers.sites.google_reviews.outcomes import (
     outcome_of_list,
 )
 from scrapers.sites.google_reviews.place import Place
+from scrapers.sites.google_reviews.tidying import Tidying
 from scrapers.sites.google_reviews.wanted import Wanted
 from streams.errors import TargetRefusedError
 
@@ -39,7 +40,6 @@ IDLE_S = 1.0
 ENDED_IDLE_S = 0.25
 """An idle round where the page has taken its spinner away: nothing more is on its way."""
 IDLE_ROUNDS_AT_END = 12  # the list answers slowly: fewer cut long lists short
-ROUNDS_A_TIDYING = 20
 
 
 def scrape(page: Page, target: Target) -> Iterator[Report]:
@@ -91,7 +91,7 @@ class _Walk:
         """Whether the page says that nothing more comes."""
         self._is_loading = False
         """Whether it says that something still comes."""
-        self._rounds = 0
+        self._tidying = Tidying(page)
         self._used = Counter[str]()
         """Selectors that served since they were last reported."""
 
@@ -124,9 +124,7 @@ class _Walk:
                 idle, unstuck = IDLE_ROUNDS_AT_END // 2, True
 
     def _round(self) -> Iterator[Report]:
-        self._rounds += 1
-        if self._rounds % ROUNDS_A_TIDYING == 0:
-            self._page.tidy()
+        self._tidying.after_round()
         batch = self._page.wait_for(
             list_scripts.ROUND, EXPAND_MS, timeout_s=ENDED_IDLE_S if self._ended else IDLE_S
         )

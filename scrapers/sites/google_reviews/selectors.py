@@ -106,8 +106,9 @@ DATE = FieldSelectors(
     ),
     is_expected=True,
 )
-SURE_DATES = 3
-"""The first so many hold a date and nothing else: one in an unknown language is kept as shown."""
+LIKELY_DATES = 2
+"""So many fallbacks, from the first, stand where nothing but a date stands on pages as we know
+them: as in the usual places, one in an unknown language is kept as shown."""
 
 TEXT = FieldSelectors(
     field="text",
