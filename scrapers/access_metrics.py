@@ -24,7 +24,7 @@ class AccessMetrics:
         )
         self.site_paused = Gauge(
             "scraper_site_paused",
-            "1 while this worker leaves a site alone because it blocks us.",
+            "1 from the time a site has blocked us until an attempt gets through again.",
             ["site"],
             registry=registry,
         )

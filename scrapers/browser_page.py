@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
 from scrapers.devtools import DevTools, DevToolsError
+from scrapers.main_document import watched_document
 from scrapers.network_listener import NetworkListener
 from streams.errors import BrowserLostError, TargetRefusedError
 
@@ -97,20 +99,13 @@ class BrowserPage:
         if urlsplit(url).scheme not in {"http", "https"}:
             raise TargetRefusedError("not_a_place", "only http and https addresses are opened")
         with browser_errors():
-            try:
-                self._driver.get(url)
-                shown = str(self._driver.execute_script("return document.URL"))
-            except TimeoutException:
-                raise TargetRefusedError(
-                    "not_rendered",
-                    f"the page did not load within {PAGE_LOAD_S:.0f} s",
-                    may_retry=True,
-                ) from None
-            except WebDriverException as error:
-                reason = re.search(r"net::ERR_\w+", error.msg or "")
-                if reason is None:
-                    raise
-                raise _not_loaded(reason[0]) from None
+            with watched_document(self._devtools, self._target) as document:
+                failure = self._get(url)
+            shown = str(self._driver.execute_script("return document.URL"))
+        if refusal := document.refusal(datetime.now(UTC)):
+            raise refusal
+        if failure:
+            raise _not_loaded(failure)
         if shown.startswith("chrome-error:"):  # the driver keeps silent about some errors
             raise _not_loaded("the browser shows an error page")
 
@@ -159,6 +154,21 @@ class BrowserPage:
         with browser_errors():
             for method in ("Runtime.discardConsoleEntries", "HeapProfiler.collectGarbage"):
                 self._driver.execute("executeCdpCommand", {"cmd": method, "params": {}})
+
+    def _get(self, url: str) -> str:
+        """Send the tab to ``url``; returns the network's error, empty when it loads."""
+        try:
+            self._driver.get(url)
+        except TimeoutException:
+            raise TargetRefusedError(
+                "not_rendered", f"the page did not load within {PAGE_LOAD_S:.0f} s", may_retry=True
+            ) from None
+        except WebDriverException as error:
+            reason = re.search(r"net::ERR_\w+", error.msg or "")
+            if reason is None:
+                raise
+            return reason[0]
+        return ""
 
     def _look(self, script: str, args: tuple[Any, ...], timeout_s: float) -> dict[str, Any]:
         with browser_errors():

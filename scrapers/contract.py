@@ -110,7 +110,8 @@ class Page(Protocol):
         """Load ``url``; returns when its document is there (not its images).
 
         Raises:
-            TargetRefusedError: outcome ``not_rendered``, when it does not load in time.
+            TargetRefusedError: outcome ``not_rendered``, when it does not load in time;
+                ``blocked`` or ``captcha``, when the site does not want us now.
         """
 
     def run(self, script: str, *args: Any) -> Any:

@@ -35,6 +35,8 @@ CONNECT_S = 20.0
 NEXT_ADDRESS_S = 0.25
 """Head start of one address of a name before the next (RFC 8305)."""
 START_S = 10.0
+MOST_TOLD = 100
+"""Refused places that are logged for one browser, each once: a page could ask without end."""
 CHUNK_BYTES = 256 * 1024
 
 
@@ -52,6 +54,8 @@ class Egress:
         self._proxy_dns = settings.proxy_dns
         self._metrics = metrics or AccessMetrics()
         self._ports: dict[str, int] = {}
+        self._told: set[tuple[str, int]] = set()
+        """What was refused and is in the log."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._started = threading.Event()
@@ -152,7 +156,9 @@ class Egress:
                 return await self._connect(proxy, host, port)
         except NotAllowedError:
             self._metrics.egress_refused.inc()
-            log.warning("egress refused", extra={"host": host, "port": port})
+            if len(self._told) < MOST_TOLD and (host, port) not in self._told:
+                self._told.add((host, port))
+                log.warning("egress refused", extra={"host": host, "port": port})
             write_reply(writer, Reply.NOT_ALLOWED)
         except (socket.gaierror, UnicodeError):  # no such name, or none that could be one
             write_reply(writer, Reply.HOST_UNREACHABLE)

@@ -91,6 +91,17 @@ def test_what_is_not_public_is_not_reached(site: int, host: str) -> None:
         assert registry.get_sample_value("scraper_egress_refused_total") == 1
 
 
+def test_a_page_that_asks_again_and_again_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with egress(Settings()) as way_out:
+        for port in (80, 80, 80, 81):
+            with pytest.raises(ProxyError):
+                connect(way_out, "10.0.0.1", port)
+    refused = [record for record in caplog.records if record.message == "egress refused"]
+    assert [record.__dict__["port"] for record in refused] == [80, 81]
+
+
 def test_a_name_counts_by_what_it_resolves_to(site: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = socket.getaddrinfo
 

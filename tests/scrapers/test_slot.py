@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, replace
+
 import pytest
 
+from scrapers.browser import Browser
 from streams.settings import Settings
 from tests.scrapers.test_attempt import ScriptedBrowser, stage
+from tests.scrapers.test_browser import left_of, wait_until
 
 MB = 2**20
 
@@ -66,3 +71,35 @@ async def test_a_browser_goes_when_it_is_big(caplog: pytest.LogCaptureFixture) -
 async def test_zero_is_no_limit() -> None:
     settings = Settings(browser_minutes=0, browser_max_mb=0)
     assert await jobs(4, settings, size_mb=100_000, minutes=10_000) == [4]
+
+
+@dataclass(slots=True, kw_only=True)
+class RealBehindScript(ScriptedBrowser):
+    """Its pages are scripted; its processes and their memory are Chromium's."""
+
+    real: Browser
+
+    def memory_bytes(self) -> int:
+        return self.real.memory_bytes()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.real.close()
+
+
+async def test_a_real_browser_that_is_too_big_goes_and_leaves_nothing(settings: Settings) -> None:
+    groups: list[int] = []
+
+    def start() -> ScriptedBrowser:
+        browser = RealBehindScript(real=Browser.start(settings))
+        groups.append(browser.real.pid)
+        return browser
+
+    async with stage(start, start, settings=replace(settings, browser_max_mb=50)) as first:
+        await first.run()
+        async with stage() as second, second.attempt.watched():
+            await first.slot.run(second.attempt, frozenset())
+        old, new = groups
+        assert await asyncio.to_thread(wait_until, lambda: not left_of(old), 5)
+        assert left_of(new)
+    assert await asyncio.to_thread(wait_until, lambda: not left_of(new), 5)
