@@ -77,6 +77,9 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
         question = f"http://127.0.0.1:{port}/ready"
     if role == "worker":
         own[f"{PREFIX}WORKER_ID"] = name
+        # One that is killed and started again keeps its partitions: otherwise all workers wait
+        # for the end of its session.
+        own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"
     return Part(
         name=name,
         command=_scrapestream(role),

@@ -81,7 +81,11 @@ class Dispatching:
         dispatcher = self._dispatcher
         known = dispatcher.find(job.job_id)
         if job.is_open and job.attempt_state is AttemptState.RUNNING:
-            if isinstance(known, Held) and known.is_started and known.worker == job.worker:
+            if (
+                isinstance(known, Held)
+                and known.is_started
+                and (known.waiting.attempt, known.worker) == (job.attempt, job.worker)
+            ):
                 return
             started = self._waiting_of(part, job, job.attempt)
             dispatcher.note_started(started, job.worker or "", self._clock())

@@ -14,6 +14,9 @@ from streams.domain.limits import Limits
 BLIND_OFFERS = 24
 """Tasks that may lie in the topics while nobody knows the workers."""
 
+GONE = ""
+"""Stands for workers whose processes have ended, until their attempts are declared lost."""
+
 Place = tuple[str, int, int]
 """Topic, partition and offset of a task."""
 
@@ -118,7 +121,10 @@ class Dispatcher:
 
     def hear(self, report: WorkerReported, heard_s: float) -> None:
         """Take in what a worker says of itself."""
+        before = self.fleet.find(report.worker)
         self.fleet.hear(report, heard_s)
+        if before is not None and before.started_at != report.started_at:
+            self._let_go(report.worker)
         self._measure(report.worker)
 
     def offers(self, now_s: float, *, is_blind: bool = False) -> list[Offer]:
@@ -220,6 +226,14 @@ class Dispatcher:
             (self._kinds, waiting.kind),
             (self._sites, waiting.site),
         )
+
+    def _let_go(self, worker: str) -> None:
+        """Its process is a new one: what the one before had begun takes none of its slots."""
+        for job_id in list(self._held_by.get(worker, ())):
+            held = self._held[job_id]
+            if held.is_started:
+                self.forget(job_id)
+                self._hold(replace(held, worker=GONE))
 
     def _report(self, worker: str) -> WorkerReported:
         report = self.fleet.find(worker)

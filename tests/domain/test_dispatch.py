@@ -95,6 +95,20 @@ def test_the_end_of_a_job_in_the_log_makes_room_only_when_the_worker_says_so() -
     assert offered(made) == [(IDS[1], "w1")]
 
 
+def test_a_worker_that_started_again_has_its_slots_back_before_the_old_lease_ends() -> None:
+    made = dispatcher(*JOBS[:2], limits=Limits(per_kind=Quota(default=2)))
+    made.hear(report("w1", 1), 0.0)
+    made.offers(0.0)
+    made.note_started(JOBS[0], "w1", 0.0)
+    made.hear(replace(report("w1", 1), started_at=NOW.replace(hour=13)), 2.0)
+    assert offered(made, 2.0) == [(IDS[1], "w1")]
+    made.admit(JOBS[2])
+    made.hear(report("w2", 1), 2.0)
+    assert offered(made, 2.0) == []  # the lost one counts until it is declared lost
+    made.forget(IDS[0])
+    assert offered(made, 2.0) == [(IDS[2], "w2")]
+
+
 def test_work_is_spread_and_goes_where_its_kind_is_known() -> None:
     made = dispatcher(*JOBS[:2], waiting(1, kind="shopping"))
     made.hear(report("w1", 2), 0.0)

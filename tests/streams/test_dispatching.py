@@ -9,6 +9,7 @@ import pytest
 from streams.agents.dispatching import BLIND_AFTER_S, PATIENCE_S, REPEAT_S
 from streams.domain.events import AttemptFailed
 from streams.domain.limits import Limits, Quota
+from streams.topics import PARTITIONS
 from tests.support.orchestration import Orchestration, open_records
 
 
@@ -180,3 +181,28 @@ async def test_limits_hold_across_reports(at_work: Orchestration) -> None:
     await limited.report("w1", 3)
     assert len(limited.offered()) == 3
     assert set(limited.offered()) < set(jobs)
+
+
+async def test_of_two_orchestrators_both_may_offer_and_nothing_waits_for_long(
+    at_work: Orchestration,
+) -> None:
+    halves = range(PARTITIONS // 2), range(PARTITIONS // 2, PARTITIONS)
+    here, there = pair = [
+        Orchestration(at_work.records, at_work.broker, partitions=half) for half in halves
+    ]
+    for each in pair:
+        await each.sweep()
+        await each.report("w1", 1)
+    first, second = await here.submit(), await there.submit()
+    assert at_work.offered().count(first) == at_work.offered().count(second) == 1  # to w1, both
+    await here.start(first, "w1")
+    for each in pair:
+        each.clock_s = here.clock_s
+        await each.report("w1", 0, running=(first,))
+        await each.report("w2", 1, first=40)
+    await there.sweep(REPEAT_S / 2)
+    assert at_work.offered().count(second) == 1
+    await there.report("w1", 0, running=(first,))
+    await there.sweep(REPEAT_S)
+    await there.report("w2", 1, first=40)
+    assert at_work.offered().count(second) == 2

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from schemas.codec import open_codec, register_schemas
 from schemas.registry import MemoryRegistry
@@ -74,9 +75,15 @@ class Orchestration:
     """One orchestrator's life; ``restarted`` gives the next one over the same log."""
 
     def __init__(
-        self, records: Records, broker: MemoryBroker | None = None, limits: Limits | None = None
+        self,
+        records: Records,
+        broker: MemoryBroker | None = None,
+        limits: Limits | None = None,
+        partitions: range = range(PARTITIONS),
     ) -> None:
+        """``partitions`` of ``job-events`` are its own."""
         self.records = records
+        self.partitions = partitions
         self.broker = broker or MemoryBroker()
         self.groups = MemoryGroups(self.broker)
         self.log = RecordEventLog(self.broker, records)
@@ -104,8 +111,10 @@ class Orchestration:
         return after
 
     async def submit(self, **asked: str) -> JobId:
-        """A client asks for a job, and the orchestrator hears it."""
+        """A client asks for a job of its partitions, and the orchestrator hears it."""
         job_id = new_job_id()
+        while crc32(job_id.encode()) % PARTITIONS not in self.partitions:
+            job_id = new_job_id()
         event = ScrapeRequested(kind="reviews", url="https://example.com/", **asked)  # type: ignore[arg-type]
         await self.append(job_id, event)
         return job_id
@@ -152,7 +161,7 @@ class Orchestration:
     async def sweep(self, after_s: float = 0.0) -> None:
         """Time passes, and the sweep comes."""
         self.clock_s += after_s
-        await self.orchestrator.sweep(range(PARTITIONS))
+        await self.orchestrator.sweep(self.partitions)
         await self.settle()
 
     async def settle(self) -> None:
@@ -162,7 +171,7 @@ class Orchestration:
                 await self.orchestrator.close()  # outputs under way are written
                 fresh = [
                     raw
-                    for number in range(PARTITIONS)
+                    for number in self.partitions
                     for raw in self.broker.next_after(
                         (JOB_EVENTS, number), self._read_to.get(number, 0)
                     )
