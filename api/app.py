@@ -18,12 +18,24 @@ from api.middleware.problems import Problems
 from api.middleware.trace import TraceContext, is_request_id
 from api.parts import Api, ApiParts, assembled
 from api.problems import problem_response
-from api.routes import about, events, health, jobs, metrics, page, reviews, scrape, stream
+from api.routes import (
+    about,
+    batches,
+    dlq,
+    events,
+    health,
+    jobs,
+    metrics,
+    page,
+    reviews,
+    scrape,
+    stream,
+)
 from streams.errors import ScrapestreamError
 
 __all__ = ["ApiParts", "api_of", "build_app"]
 
-RESOURCES = (about, page, scrape, jobs, reviews, stream, events, health, metrics)
+RESOURCES = (about, page, scrape, batches, jobs, dlq, reviews, stream, events, health, metrics)
 
 
 def build_app(parts: ApiParts) -> Starlette:
@@ -46,7 +58,11 @@ def build_app(parts: ApiParts) -> Starlette:
             Middleware(Measure, metrics=api.metrics),
             Middleware(Problems, links=api.links),
             Middleware(TraceContext),
-            Middleware(BodyLimit, most_bytes=parts.settings.max_body_bytes),
+            Middleware(
+                BodyLimit,
+                most_bytes=parts.settings.max_body_bytes,
+                larger={batches.SUBMIT_PATH: parts.settings.max_batch_body_bytes},
+            ),
         ],
         exception_handlers={HTTPException: answer, ScrapestreamError: answer},
     )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.batch_finding import BatchFinder
 from api.finding import JobFinder
 from api.health import HealthBoard
 from api.links import Links
@@ -13,6 +14,7 @@ from api.live_view import LiveView
 from api.metrics import ApiMetrics
 from api.sse import OpenStreams
 from streams.catalogue import Catalogue
+from streams.dead_letter_box import DeadLetterBox
 from streams.ports import EventLog, JobStore
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -34,6 +36,7 @@ class ApiParts:
     UnavailableError."""
     live_workers: Callable[[], Awaitable[int]]
     """Workers that are connected; raises UnavailableError."""
+    dead_letters: DeadLetterBox
     check_webhook: Callable[[str], None]
     """Raises InvalidRequestError for an address that webhooks may not go to."""
     disk_path: Path = Path()
@@ -47,6 +50,7 @@ class Api:
     parts: ApiParts
     links: Links
     jobs: JobFinder
+    batches: BatchFinder
     health: HealthBoard
     metrics: ApiMetrics
     streams: OpenStreams
@@ -56,10 +60,12 @@ def assembled(parts: ApiParts) -> Api:
     """Build the rest."""
     metrics = ApiMetrics(parts.live)
     parts.live.add_observer(metrics)
+    metrics.count_dead_letters(parts.dead_letters)
     return Api(
         parts=parts,
         links=Links(parts.settings),
         jobs=JobFinder(parts.live, parts.store),
+        batches=BatchFinder(parts.live, parts.store),
         health=HealthBoard(parts.checks, parts.live_workers),
         metrics=metrics,
         streams=OpenStreams(metrics),

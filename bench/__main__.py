@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import materialize, scrape, start, submit
+from bench import batch, materialize, scrape, start, submit
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Awaitable[None]]] = {
     "start": start.measure,
     "scrape": scrape.measure,
     "submit": submit.measure,
+    "batch": batch.measure,
     "materialize": materialize.measure,
 }
 

@@ -22,6 +22,7 @@ LONGEST_PAUSE_S = 10.0
 PAGE = 100
 """Jobs and events asked for at once."""
 FINAL = frozenset({"completed", "failed", "cancelled"})
+BATCH_ENDED = "ended"
 
 Body = dict[str, Any]
 Notify = Callable[[str], None]
@@ -69,7 +70,9 @@ class Message:
     @property
     def is_last(self) -> bool:
         """Whether nothing comes after it: the job has ended."""
-        return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
+        return (
+            self.fields.get("status") in {*FINAL, BATCH_ENDED} or self.fields.get("stage") in FINAL
+        )
 
 
 class ApiClient:
@@ -96,6 +99,23 @@ class ApiClient:
         """All reviews of the job so far, with ``complete``."""
         return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
 
+    async def submit_batch(self, content: bytes, media_type: str, key: str | None) -> Body:
+        """Ask for many scrapes: ``batch_id``, ``job_ids`` and ``errors`` in the items' order."""
+        headers = {"content-type": media_type, **({"idempotency-key": key} if key else {})}
+        return await self._call("POST", "/jobs/batch", content=content, headers=headers)
+
+    async def read_batch(self, batch_id: str) -> Body:
+        """The batch as it stands."""
+        return await self._call("GET", f"/batches/{quote(batch_id, safe='')}")
+
+    async def cancel_batch(self, batch_id: str) -> Body:
+        """Ask for the end of all its open jobs; the batch as it stands then."""
+        return await self._call("DELETE", f"/batches/{quote(batch_id, safe='')}")
+
+    def follow_batch(self, batch_id: str, notify: Notify) -> AsyncGenerator[Message]:
+        """The counts of a batch until all of its jobs have ended; as ``follow`` otherwise."""
+        return self._follow(f"/batches/{quote(batch_id, safe='')}/stream", notify)
+
     async def find_jobs(self, status: str | None, limit: int) -> list[Body]:
         """Up to ``limit`` jobs, newest first."""
         params = {"status": status} if status else {}
@@ -111,7 +131,7 @@ class ApiClient:
         """The job's history, oldest first."""
         return self._pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
 
-    async def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
+    def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
         """The job's messages from its beginning to its end, each once.
 
         A connection that breaks is made again, and goes on after the last message; ``notify``
@@ -120,12 +140,15 @@ class ApiClient:
         Raises:
             UnreachableError: nobody answers, also after many tries.
         """
+        return self._follow(f"/jobs/{quote(job_id, safe='')}/stream", notify)
+
+    async def _follow(self, path: str, notify: Notify) -> AsyncGenerator[Message]:
         last_id = ""
         failures = 0
         while True:
             reason = "the server ended it"
             try:
-                async with self._stream(job_id, last_id) as stream:
+                async with self._stream(path, last_id) as stream:
                     if stream is None:  # the job has ended, and there is nothing to add
                         return
                     if failures:
@@ -156,11 +179,10 @@ class ApiClient:
             await asyncio.sleep(pause_s)
 
     @asynccontextmanager
-    async def _stream(self, job_id: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
+    async def _stream(self, path: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
         headers = {"accept": "text/event-stream"}
         if last_id:
             headers["last-event-id"] = last_id
-        path = f"/jobs/{quote(job_id, safe='')}/stream"
         timeout = httpx2.Timeout(TIMEOUT_S, read=SILENCE_S)
         async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.status_code == httpx2.codes.NO_CONTENT:
