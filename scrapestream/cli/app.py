@@ -51,6 +51,7 @@ VERBS: Mapping[str, Verb] = {
     "job": Verb("scrapestream.cli.job:app", "Show, follow or cancel a job.", JOBS),
     "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
+    "dlq": Verb("scrapestream.cli.dlq:app", "List, show, requeue or drop dead letters.", TOOLS),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
         "Print what a saved page holds, as JSON: outcome, place, items.",

@@ -85,32 +85,32 @@ class ApiClient:
 
     async def submit(self, request: Mapping[str, Any]) -> Body:
         """Ask for a scrape: ``job_id``, ``status``, ``estimated_time``."""
-        return await self._call("POST", "/scrape", json=request)
+        return await self.call("POST", "/scrape", json=request)
 
     async def read_job(self, job_id: str) -> Body:
         """The job as it stands."""
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}")
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}")
 
     async def cancel(self, job_id: str) -> Body:
         """Ask for the job's end; the job as it stands then."""
-        return await self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+        return await self.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
 
     async def read_reviews(self, job_id: str) -> Body:
         """All reviews of the job so far, with ``complete``."""
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
 
     async def submit_batch(self, content: bytes, media_type: str, key: str | None) -> Body:
         """Ask for many scrapes: ``batch_id``, ``job_ids`` and ``errors`` in the items' order."""
         headers = {"content-type": media_type, **({"idempotency-key": key} if key else {})}
-        return await self._call("POST", "/jobs/batch", content=content, headers=headers)
+        return await self.call("POST", "/jobs/batch", content=content, headers=headers)
 
     async def read_batch(self, batch_id: str) -> Body:
         """The batch as it stands."""
-        return await self._call("GET", f"/batches/{quote(batch_id, safe='')}")
+        return await self.call("GET", f"/batches/{quote(batch_id, safe='')}")
 
     async def cancel_batch(self, batch_id: str) -> Body:
         """Ask for the end of all its open jobs; the batch as it stands then."""
-        return await self._call("DELETE", f"/batches/{quote(batch_id, safe='')}")
+        return await self.call("DELETE", f"/batches/{quote(batch_id, safe='')}")
 
     def follow_batch(self, batch_id: str, notify: Notify) -> AsyncGenerator[Message]:
         """The counts of a batch until all of its jobs have ended; as ``follow`` otherwise."""
@@ -198,14 +198,15 @@ class ApiClient:
     ) -> AsyncGenerator[Body]:
         cursor: dict[str, str] = {}
         while True:
-            page = await self._call("GET", path, params={**params, "limit": limit, **cursor})
+            page = await self.call("GET", path, params={**params, "limit": limit, **cursor})
             for entry in page[name]:
                 yield entry
             if not page.get("next"):
                 return
             cursor = {"cursor": str(page["next"])}
 
-    async def _call(self, method: str, path: str, **options: Any) -> Body:
+    async def call(self, method: str, path: str, **options: Any) -> Body:
+        """One call; the object that it is answered with."""
         try:
             response = await self._http.request(method, path, **options)
         except httpx2.TransportError as error:
