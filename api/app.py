@@ -20,6 +20,8 @@ from api.parts import Api, ApiParts, assembled
 from api.problems import problem_response
 from api.routes import (
     about,
+    batches,
+    dlq,
     events,
     health,
     history,
@@ -39,7 +41,9 @@ RESOURCES = (
     about,
     page,
     scrape,
+    batches,
     jobs,
+    dlq,
     reviews,
     stream,
     events,
@@ -70,7 +74,11 @@ def build_app(parts: ApiParts) -> Starlette:
             Middleware(Measure, metrics=api.metrics),
             Middleware(Problems, links=api.links),
             Middleware(TraceContext),
-            Middleware(BodyLimit, most_bytes=parts.settings.max_body_bytes),
+            Middleware(
+                BodyLimit,
+                most_bytes=parts.settings.max_body_bytes,
+                larger={batches.SUBMIT_PATH: parts.settings.max_batch_body_bytes},
+            ),
         ],
         exception_handlers={HTTPException: answer, ScrapestreamError: answer},
     )

@@ -67,7 +67,7 @@ class JobFinder:
         """
         wanted = query.limit + 1
         live = heapq.nlargest(
-            wanted, (job for job in self._live.memory if _fits(job, query)), key=_age
+            wanted, (job for job in self._live.memory if query.takes(job)), key=_age
         )
         found = {job.job_id: job for job in live}
         # All memory has beyond this one is older; the store must be read down to it.
@@ -107,11 +107,3 @@ class JobFinder:
 
 def _age(job: Job) -> tuple[datetime, str]:
     return job.created_at, job.job_id
-
-
-def _fits(job: Job, query: JobQuery) -> bool:
-    return (
-        job.tenant == query.tenant
-        and (not query.statuses or job.status in query.statuses)
-        and (query.before is None or _age(job) < query.before)
-    )

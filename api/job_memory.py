@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from api.batches import BatchBoard
 from api.story import Story
 from streams.domain.events import Recorded
 from streams.domain.fold import evolve
@@ -43,6 +44,7 @@ class JobMemory:
         self._entries: dict[JobId, Entry] = {}
         self._ended: dict[JobId, None] = {}  # in the order in which they ended
         self._counts: Counter[Status] = Counter()
+        self.batches = BatchBoard()
         self.events_count = 0
         """Events in memory."""
 
@@ -84,6 +86,7 @@ class JobMemory:
         if after.status is not before.status:
             self._counts[before.status] -= 1
             self._count(after)
+            self.batches.learn(after)
         return before, after
 
     def put(self, job: Job, *, memory_from: int) -> Entry:
@@ -134,6 +137,7 @@ class JobMemory:
     def _add(self, entry: Entry) -> Entry:
         self._entries[entry.job.job_id] = entry
         self._count(entry.job)
+        self.batches.learn(entry.job)
         return entry
 
     def _count(self, job: Job) -> None:

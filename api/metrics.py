@@ -9,7 +9,10 @@ from prometheus_client.exposition import choose_encoder
 
 from api.live_view import LiveView
 from api.queue_view import QueueView
+from streams.dead_letter_box import DeadLetterBox
+from streams.dead_letters import DLQ_TOPICS, EXHAUSTED, UNREADABLE
 from streams.domain.job import Job, Status
+from streams.topics import SCRAPE_DLQ, WEBHOOK_DLQ
 
 DURATION_BUCKETS_S = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300)
 REVIEW_BUCKETS = (0, 1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000)
@@ -95,6 +98,26 @@ class ApiMetrics:
         for success in ("true", "false"):
             self._webhooks.labels(success)
 
+    def count_dead_letters(self, box: DeadLetterBox) -> None:
+        """Show the dead letters that ``box`` finds from now on, and how many are open."""
+        counter = Counter(
+            "scraper_dead_letters_total",
+            "Records that were put aside because they cannot be processed.",
+            ["topic", "reason"],
+            registry=self.registry,
+        )
+        still_open = Gauge(
+            "scraper_dead_letters_open",
+            "Dead letters that nobody has requeued or dropped.",
+            ["topic"],
+            registry=self.registry,
+        )
+        for topic in DLQ_TOPICS:
+            still_open.labels(topic).set_function(partial(_count_open, box, topic))
+        for topic, error in ((SCRAPE_DLQ, UNREADABLE), (WEBHOOK_DLQ, EXHAUSTED)):
+            counter.labels(topic, error)  # so that a rate() has a zero to begin with
+        box.on_letter = lambda letter: counter.labels(letter.place[0], letter.error).inc()
+
     def submitted(self) -> None:
         """A ``ScrapeRequested`` was read."""
         self._jobs.labels("submitted").inc()
@@ -125,3 +148,7 @@ class ApiMetrics:
 
 def _slots_of(queue: QueueView, state: str) -> float:
     return queue.slots()[state]
+
+
+def _count_open(box: DeadLetterBox, topic: str) -> int:
+    return len(box.known_open(topic))

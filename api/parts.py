@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from api.batch_finding import BatchFinder
 from api.finding import JobFinder
 from api.health import HealthBoard
 from api.links import Links
@@ -15,6 +16,7 @@ from api.metrics import ApiMetrics
 from api.queue_view import QueueView
 from api.sse import OpenStreams
 from streams.catalogue import Catalogue
+from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.ports import EventLog, JobStore
 from streams.sealing import Sealer
@@ -37,6 +39,7 @@ class ApiParts:
     UnavailableError."""
     live_workers: Callable[[], Awaitable[int]]
     """Workers that are connected; raises UnavailableError."""
+    dead_letters: DeadLetterBox
     check_webhook: Callable[[str], None]
     """Raises InvalidRequestError for an address that webhooks may not go to."""
     fleet: Fleet = field(default_factory=Fleet)
@@ -56,6 +59,7 @@ class Api:
     parts: ApiParts
     links: Links
     jobs: JobFinder
+    batches: BatchFinder
     health: HealthBoard
     metrics: ApiMetrics
     streams: OpenStreams
@@ -68,10 +72,12 @@ def assembled(parts: ApiParts) -> Api:
     queue = QueueView(live.memory, parts.fleet, live.durations, parts.tenant_weight)
     metrics = ApiMetrics(live, queue)
     live.add_observer(metrics)
+    metrics.count_dead_letters(parts.dead_letters)
     return Api(
         parts=parts,
         links=Links(parts.settings),
         jobs=JobFinder(parts.live, parts.store),
+        batches=BatchFinder(parts.live, parts.store),
         health=HealthBoard(parts.checks, parts.live_workers),
         metrics=metrics,
         streams=OpenStreams(metrics, queue),

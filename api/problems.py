@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,18 @@ KINDS: Mapping[str, ProblemKind] = {
             404,
             "The job's history does not reach so far",
             "Ask for an event that `detail` names, or for a time that has come.",
+        ),
+        ProblemKind(
+            "unknown_batch",
+            404,
+            "There is no batch of this id",
+            "Use the `batch_id` that POST /jobs/batch answered with.",
+        ),
+        ProblemKind(
+            "unknown_letter",
+            404,
+            "There is no dead letter at this place",
+            "Use an `id` of GET /dlq as the path.",
         ),
         ProblemKind(
             "method_not_allowed",
@@ -173,6 +185,38 @@ class UncertainWriteError(LogUnavailableError):
         self.job_id = job_id
 
 
+class UncertainBatchError(LogUnavailableError):
+    """The acknowledgement of a batch was lost: its jobs may be stored, all, some or none."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(
+            "Kafka did not acknowledge in time, so it is not known how much of the batch was "
+            f"stored: GET /batches/{batch_id} tells as soon as Kafka is back. With an "
+            "`Idempotency-Key`, send it again: what is missing is stored then, and nothing twice"
+        )
+        self.batch_id = batch_id
+
+
+class AllRefusedError(InvalidRequestError):
+    """No request of a batch can work."""
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__("none of the requests can work; `errors` says why, one by one")
+        self.errors = errors
+
+
+def problem_fields(error: ScrapestreamError, links: Links) -> dict[str, Any]:
+    """The members of a problem that ``error`` alone gives: for one of many items."""
+    kind = KINDS.get(error.code, KINDS["invalid_request"])
+    return {
+        "type": links.problem(kind.code),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": str(error),
+        "code": kind.code,
+    }
+
+
 def problem_response(request: Request, error: Exception, links: Links) -> Response:
     """What the client gets for ``error``. Unexpected ones are logged and keep their text."""
     kind, detail, headers, more = _explained(error, request)
@@ -197,13 +241,17 @@ def _explained(
     error: Exception, request: Request
 ) -> tuple[ProblemKind, str, dict[str, str], dict[str, Any]]:
     """Kind, detail, headers and extension members."""
+    more: dict[str, Any]
     match error:
         case UnavailableError():
             kind = KINDS.get(error.code, KINDS["unavailable"])
             more = {"job_id": error.job_id} if isinstance(error, UncertainWriteError) else {}
+            if isinstance(error, UncertainBatchError):
+                more = {"batch_id": error.batch_id}
             return kind, str(error), {"Retry-After": str(error.retry_after_s)}, more
         case InvalidRequestError():
-            return KINDS.get(error.code, KINDS["invalid_request"]), str(error), {}, {}
+            more = {"errors": error.errors} if isinstance(error, AllRefusedError) else {}
+            return KINDS.get(error.code, KINDS["invalid_request"]), str(error), {}, more
         case ScrapestreamError() if error.code in KINDS and KINDS[error.code].status < 500:
             return KINDS[error.code], str(error), {}, {}
         case HTTPException():

@@ -48,7 +48,7 @@ async def read_body(request: Request, cls: type[Body]) -> Body:
         MalformedRequestError: it is not JSON.
         InvalidRequestError: it is JSON of another shape.
     """
-    if not _is_json(request.headers.get("content-type", "")):
+    if media_type_of(request) != "application/json":
         raise HTTPException(
             415,
             "send the body as JSON in UTF-8, with `Content-Type: application/json`",
@@ -58,7 +58,7 @@ async def read_body(request: Request, cls: type[Body]) -> Body:
     try:
         return msgspec.json.decode(body, type=cls)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(_advice(str(error), cls)) from None
+        raise InvalidRequestError(advice(str(error), cls)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequestError(f"the body is not JSON: {error}") from None
 
@@ -116,15 +116,20 @@ def position_in(text: str, partition: int, name: str) -> int:
     return int(match[2])
 
 
+def media_type_of(request: Request) -> str:
+    """What the body is declared as, in lower case; empty when it is not in UTF-8."""
+    return _media_type(request.headers.get("content-type", ""))
+
+
 @lru_cache(maxsize=64)  # clients send the same few
-def _is_json(content_type: str) -> bool:
+def _media_type(content_type: str) -> str:
     header = Message()
     header["content-type"] = content_type
     charset = header.get_content_charset("utf-8")
-    return header.get_content_type() == "application/json" and charset in {"utf-8", "utf8"}
+    return header.get_content_type() if charset in {"utf-8", "utf8"} else ""
 
 
-def _advice(error: str, cls: type[msgspec.Struct]) -> str:
+def advice(error: str, cls: type[msgspec.Struct]) -> str:
     """What to change; never holds a value of the body."""
     known = ", ".join(f"`{name}`" for name in cls.__struct_fields__)
     if match := MISSING.match(error):

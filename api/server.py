@@ -99,6 +99,7 @@ async def serve(
                 group.create_task(api.parts.live.run(), name="live view"),
                 group.create_task(api.health.watch(), name="health"),
                 group.create_task(api.queue.watch(), name="queue"),
+                group.create_task(api.parts.dead_letters.watch(), name="dead letters"),
                 group.create_task(_end(server, stopped), name="stop"),
             ]
             if api.parts.follow_fleet is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 from sse_starlette.event import ServerSentEvent
 
+from api.batches import Batch
 from api.metrics import ApiMetrics
 from api.queue_view import QueuePlace, QueueView, queue_message
 from api.story import Story
@@ -15,6 +17,7 @@ from streams.domain.job import Job
 
 RETRY_MS = 2_000
 MOST_AT_ONCE = 200  # messages in one write: a replay is a few writes, not thousands
+COUNTS_EVERY_S = 0.5
 MOST_BEHIND = 1_000  # messages a live client may lag; it comes back with its last id
 
 QUEUE_EVERY_S = 1.0
@@ -59,12 +62,7 @@ class OpenStreams:
         client but its place in the story, which all listeners share. It ends with the story, at a
         shutdown, or when the client lags ``MOST_BEHIND`` messages.
         """
-        awake = asyncio.Event()
-        story.listeners.add(awake)
-        self._awake.add(awake)
-        self._metrics.streams.inc()
-        self._metrics.streams_total.inc()
-        try:
+        with self._listening(story.listeners) as awake:
             yield OPENING
             place, is_live = bisect_right(story.offsets, after), False
             queue_place: QueuePlace | None = None
@@ -91,8 +89,42 @@ class OpenStreams:
                 if queue_place != before:
                     yield queue_message(story.job, queue_place)
                 await _until_set(awake, max(QUEUE_EVERY_S, len(self._awake) / MOST_A_SECOND))
+
+    async def count(
+        self, batch: Batch, message: Callable[[Batch], bytes], last_seen: str
+    ) -> AsyncIterator[bytes]:
+        """A ``message`` whenever the counts of ``batch`` are others than ``last_seen``.
+
+        Changes within ``COUNTS_EVERY_S`` are one message: thousands of jobs may end in it. It
+        ends when all jobs have, or at a shutdown.
+        """
+        with self._listening(batch.listeners) as awake:
+            yield OPENING
+            while True:
+                awake.clear()
+                if batch.state() != last_seen:
+                    last_seen = batch.state()
+                    yield message(batch)
+                if batch.has_ended:
+                    return
+                if self._closing:
+                    yield FAREWELL
+                    return
+                await awake.wait()
+                await asyncio.sleep(COUNTS_EVERY_S)
+
+    @contextmanager
+    def _listening(self, listeners: set[asyncio.Event]) -> Iterator[asyncio.Event]:
+        """Be one of ``listeners``, and be told of a shutdown."""
+        awake = asyncio.Event()
+        listeners.add(awake)
+        self._awake.add(awake)
+        self._metrics.streams.inc()
+        self._metrics.streams_total.inc()
+        try:
+            yield awake
         finally:
-            story.listeners.discard(awake)
+            listeners.discard(awake)
             self._awake.discard(awake)
             self._metrics.streams.dec()
 

@@ -96,7 +96,13 @@ def check_times(asked: Submission, now: datetime) -> None:
 
 
 def scrape_requested(
-    asked: Submission, kind: Kind, settings: Settings, seal: Callable[[str], str]
+    asked: Submission,
+    kind: Kind,
+    settings: Settings,
+    seal: Callable[[str], str],
+    *,
+    batch_id: str = "",
+    mark: str = "",
 ) -> ScrapeRequested:
     """The event of a request that was checked; ``seal`` encrypts the webhook's secret."""
     webhook = asked.webhook_url and Webhook(
@@ -114,6 +120,8 @@ def scrape_requested(
         metadata=asked.metadata,
         not_before=asked.not_before or None,
         expires_at=asked.expires_at or None,
+        batch_id=batch_id,
+        request_fingerprint=mark,
     )
 
 
@@ -129,8 +137,7 @@ def _check_url(url: str, name: str) -> None:
         )
     try:
         parts = urlsplit(url)
-        has_host, has_user = bool(parts.hostname), parts.username is not None
-        has_user = has_user or parts.password is not None
+        has_host, has_user = bool(parts.hostname), "@" in parts.netloc
         _ = parts.port  # raises when it is no port
     except ValueError:
         raise InvalidRequestError(f"`{name}` is no URL; send one such as https://...") from None

@@ -13,7 +13,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import accuracy, chaos, export, long_list, materialize, scrape, soak, start, submit
+from bench import (
+    accuracy,
+    batch,
+    chaos,
+    export,
+    long_list,
+    materialize,
+    scrape,
+    soak,
+    start,
+    submit,
+)
 
 MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "start": start.measure,
@@ -22,6 +33,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "soak": soak.measure,
     "chaos": chaos.measure,
     "submit": submit.measure,
+    "batch": batch.measure,
     "materialize": materialize.measure,
     "export": export.measure,
 }

@@ -53,6 +53,24 @@ class UnknownJobError(ScrapestreamError):
         self.job_id = job_id
 
 
+class UnknownBatchError(ScrapestreamError):
+    """There is no batch of this id."""
+
+    code = "unknown_batch"
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"there is no batch {batch_id!r}")
+
+
+class UnknownLetterError(ScrapestreamError):
+    """There is no dead letter at this place."""
+
+    code = "unknown_letter"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is no dead letter {place!r}")
+
+
 class UnavailableError(ScrapestreamError):
     """A part that we need does not answer; the same call may work later."""
 

@@ -97,8 +97,14 @@ class EventLog(Protocol):
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         """Append a webhook delivery's event."""
 
-    async def reject(self, raw: RawRecord, reason: str, *, to: str) -> None:
-        """Put a record that cannot be processed into the dead-letter topic ``to``."""
+    async def reject(self, raw: RawRecord, reason: str, *, to: str, error: str = ...) -> None:
+        """Put a record that cannot be processed into the dead-letter topic ``to``.
+
+        ``error`` is its class, one of ``streams.dead_letters.ERRORS``; by default unreadable.
+        """
+
+    async def put(self, records: Sequence[NewRecord]) -> None:
+        """Append records as they are: dead letters that go back, and what became of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,34 @@ class JobQuery:
     """(created_at, job_id) of the last job that the reader has."""
     limit: int = 50
     tenant: str = "public"
+    kind: str = ""
+    """Empty: all; so with the two that follow."""
+    url_prefix: str = ""
+    batch_id: str = ""
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+    def takes(self, job: Job) -> bool:
+        """Whether ``job`` is one of them."""
+        return (
+            job.tenant == self.tenant
+            and (not self.statuses or job.status in self.statuses)
+            and (not self.kind or job.kind == self.kind)
+            and job.url.startswith(self.url_prefix)
+            and (not self.batch_id or job.batch_id == self.batch_id)
+            and (self.created_from is None or job.created_at >= self.created_from)
+            and (self.created_before is None or job.created_at < self.created_before)
+            and (self.before is None or (job.created_at, job.job_id) < self.before)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOfBatch:
+    """As much of a job as counting a batch needs."""
+
+    job_id: JobId
+    status: Status
+    created_at: datetime
 
 
 class JobStore(Protocol):
@@ -133,6 +167,12 @@ class JobStore(Protocol):
 
     async def find_jobs(self, query: JobQuery) -> Sequence[Job]:
         """Stored jobs, newest first."""
+
+    async def find_many(self, job_ids: Sequence[JobId]) -> Mapping[JobId, Job]:
+        """The stored jobs among ``job_ids``."""
+
+    async def find_batch(self, batch_id: str) -> Sequence[JobOfBatch]:
+        """Every stored job of a batch."""
 
     async def open_jobs(self) -> Sequence[Job]:
         """Every stored job that has not ended."""

@@ -126,6 +126,10 @@ class Settings:
 
     max_body_bytes: int = 1_048_576
     """Longest request body, bytes."""
+    max_batch_body_bytes: int = 33_554_432
+    """Longest body of ``POST /jobs/batch``, bytes."""
+    max_batch_jobs: int = 25_000
+    """Most requests in one ``POST /jobs/batch``."""
     webhook_timeout_s: float = 10.0
     """Time a webhook receiver has to answer, seconds."""
     webhook_tries: int = 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,17 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """Refuses with 413. Starlette's own answers in plain text, not with a problem."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, larger: Mapping[str, int]) -> None:
+        """``larger``: paths with a limit of their own, bytes."""
         self._app = app
         self._most_bytes = most_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most_bytes = self._larger.get(scope["path"], self._most_bytes)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > self._most_bytes:
-            raise self._too_large()
+        if announced.isdecimal() and int(announced) > most_bytes:
+            raise _too_large(most_bytes)
         received = 0
 
         async def receive_within_limit() -> Message:
@@ -28,13 +33,14 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._most_bytes:
-                    raise self._too_large()
+                if received > most_bytes:
+                    raise _too_large(most_bytes)
             return message
 
         await self._app(scope, receive_within_limit, send)
 
-    def _too_large(self) -> HTTPException:
-        # The rest of the body is not read, so the connection cannot go on.
-        detail = f"the body may have at most {self._most_bytes} bytes"
-        return HTTPException(413, detail, headers={"Connection": "close"})
+
+def _too_large(most_bytes: int) -> HTTPException:
+    # The rest of the body is not read, so the connection cannot go on.
+    detail = f"the body may have at most {most_bytes} bytes"
+    return HTTPException(413, detail, headers={"Connection": "close"})

@@ -18,6 +18,11 @@ def routes(api: Api) -> list[BaseRoute]:
     """The routes of this resource."""
     paths = {
         "submit": "POST /scrape",
+        "batch_submit": "POST /jobs/batch",
+        "batch": "GET /batches/{batch_id}",
+        "batch_stream": "GET /batches/{batch_id}/stream",
+        "batch_jobs": "GET /batches/{batch_id}/jobs",
+        "batch_cancel": "DELETE /batches/{batch_id}",
         "jobs": "GET /jobs",
         "job": "GET /jobs/{job_id}",
         "cancel": "DELETE /jobs/{job_id}",
@@ -27,6 +32,10 @@ def routes(api: Api) -> list[BaseRoute]:
         "workers": "GET /workers",
         "drain": "POST /workers/{worker}/drain",
         "diff": "GET /jobs/{job_id}/diff?from=&to=",
+        "dead_letters": "GET /dlq",
+        "dead_letter": "GET /dlq/{topic}/{partition}/{offset}",
+        "requeue": "POST /dlq/requeue",
+        "drop": "POST /dlq/drop",
         "health": "GET /health",
         "ready": "GET /health/ready",
         "metrics": "GET /metrics",

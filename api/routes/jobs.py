@@ -31,20 +31,7 @@ def routes(api: Api) -> list[BaseRoute]:
     """The routes of this resource."""
 
     async def list_jobs(request: Request) -> Response:
-        cursor = read_cursor(request, JobCursor)
-        query = JobQuery(
-            statuses=_statuses_in(request),
-            before=(cursor.created_at, cursor.job_id) if cursor else None,
-            limit=read_limit(request, default=JOBS_A_PAGE, most=MOST_JOBS_A_PAGE),
-        )
-        jobs, has_more = await api.jobs.page(query)
-        following, headers = None, {}
-        if has_more:
-            following = cursor_text(JobCursor(jobs[-1].created_at, jobs[-1].job_id))
-            url = request.url.include_query_params(cursor=following)
-            headers["Link"] = f'<{api.links.path("/jobs")}?{url.query}>; rel="next"'
-        payloads = [job_payload(job, api.links, api.queue.find(job)) for job in jobs]
-        return json_response({"jobs": payloads, "next": following}, headers=headers)
+        return await page_of_jobs(api, request, "/jobs")
 
     async def read_job(request: Request) -> Response:
         job = await api.jobs.find(request.path_params["job_id"])
@@ -79,6 +66,25 @@ def routes(api: Api) -> list[BaseRoute]:
         resource("/jobs", get=list_jobs),
         resource("/jobs/{job_id}", get=read_job, delete=cancel_job),
     ]
+
+
+async def page_of_jobs(api: Api, request: Request, path: str, *, batch_id: str = "") -> Response:
+    """A page of the list that the query asks for; ``path`` is where it is."""
+    cursor = read_cursor(request, JobCursor)
+    query = JobQuery(
+        statuses=_statuses_in(request),
+        before=(cursor.created_at, cursor.job_id) if cursor else None,
+        limit=read_limit(request, default=JOBS_A_PAGE, most=MOST_JOBS_A_PAGE),
+        batch_id=batch_id,
+    )
+    jobs, has_more = await api.jobs.page(query)
+    following, headers = None, {}
+    if has_more:
+        following = cursor_text(JobCursor(jobs[-1].created_at, jobs[-1].job_id))
+        url = request.url.include_query_params(cursor=following)
+        headers["Link"] = f'<{api.links.path(path)}?{url.query}>; rel="next"'
+    payloads = [job_payload(job, api.links, api.queue.find(job)) for job in jobs]
+    return json_response({"jobs": payloads, "next": following}, headers=headers)
 
 
 def _statuses_in(request: Request) -> frozenset[Status]:

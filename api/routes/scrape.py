@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -105,8 +104,7 @@ def _event(
 ) -> NewEvent:
     now = datetime.now(UTC)
     check_times(asked, now)
-    event = scrape_requested(asked, kind, api.parts.settings, api.parts.sealer.seal)
-    event = replace(event, request_fingerprint=mark)
+    event = scrape_requested(asked, kind, api.parts.settings, api.parts.sealer.seal, mark=mark)
     return new_event(job_id, TENANT, event, now, traceparent=traceparent)
 
 

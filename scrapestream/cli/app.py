@@ -49,6 +49,7 @@ VERBS: Mapping[str, Verb] = {
     "scrape": Verb("scrapestream.cli.scrape:scrape", "Submit URLs, and follow them.", JOBS),
     "jobs": Verb("scrapestream.cli.jobs:jobs", "List jobs, newest first.", JOBS),
     "job": Verb("scrapestream.cli.job:app", "Show, follow or cancel a job.", JOBS),
+    "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
     "export": Verb(
         "scrapestream.cli.export:export",
@@ -65,6 +66,7 @@ VERBS: Mapping[str, Verb] = {
         "Rebuild projections from the log beside the live ones, then move reads over.",
         TOOLS,
     ),
+    "dlq": Verb("scrapestream.cli.dlq:app", "List, show, requeue or drop dead letters.", TOOLS),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
         "Print what a saved page holds, as JSON: outcome, place, items.",

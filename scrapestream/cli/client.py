@@ -23,6 +23,7 @@ LONGEST_PAUSE_S = 10.0
 PAGE = 100
 """Jobs and events asked for at once."""
 FINAL = frozenset({"completed", "failed", "cancelled"})
+BATCH_ENDED = "ended"
 
 Body = dict[str, Any]
 Notify = Callable[[str], None]
@@ -75,7 +76,9 @@ class Message:
     @property
     def is_last(self) -> bool:
         """Whether nothing comes after it: the job has ended."""
-        return self.fields.get("status") in FINAL or self.fields.get("stage") in FINAL
+        return (
+            self.fields.get("status") in {*FINAL, BATCH_ENDED} or self.fields.get("stage") in FINAL
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,28 +102,45 @@ class ApiClient:
 
     async def submit(self, request: Mapping[str, Any]) -> Body:
         """Ask for a scrape: ``job_id``, ``status``, ``estimated_time``."""
-        return await self._call("POST", "/scrape", json=request)
+        return await self.call("POST", "/scrape", json=request)
 
     async def read_job(self, job_id: str) -> Body:
         """The job as it stands."""
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}")
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}")
 
     async def read_job_at(self, job_id: str, at: str) -> Body:
         """The job as it stood at an event's number or a time."""
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}", params={"at": at})
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}", params={"at": at})
 
     async def read_diff(self, job_id: str, old: str, new: str) -> Body:
         """What changed between two such points; an empty one is the first or the newest."""
         params = {name: text for name, text in (("from", old), ("to", new)) if text}
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/diff", params=params)
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}/diff", params=params)
 
     async def cancel(self, job_id: str) -> Body:
         """Ask for the job's end; the job as it stands then."""
-        return await self._call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+        return await self.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
 
     async def read_reviews(self, job_id: str) -> Body:
         """All reviews of the job so far, with ``complete``."""
-        return await self._call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
+        return await self.call("GET", f"/jobs/{quote(job_id, safe='')}/reviews")
+
+    async def submit_batch(self, content: bytes, media_type: str, key: str | None) -> Body:
+        """Ask for many scrapes: ``batch_id``, ``job_ids`` and ``errors`` in the items' order."""
+        headers = {"content-type": media_type, **({"idempotency-key": key} if key else {})}
+        return await self.call("POST", "/jobs/batch", content=content, headers=headers)
+
+    async def read_batch(self, batch_id: str) -> Body:
+        """The batch as it stands."""
+        return await self.call("GET", f"/batches/{quote(batch_id, safe='')}")
+
+    async def cancel_batch(self, batch_id: str) -> Body:
+        """Ask for the end of all its open jobs; the batch as it stands then."""
+        return await self.call("DELETE", f"/batches/{quote(batch_id, safe='')}")
+
+    def follow_batch(self, batch_id: str, notify: Notify) -> AsyncGenerator[Message]:
+        """The counts of a batch until all of its jobs have ended; as ``follow`` otherwise."""
+        return self._follow(f"/batches/{quote(batch_id, safe='')}/stream", notify)
 
     async def find_jobs(self, status: str | None, limit: int) -> list[Body]:
         """Up to ``limit`` jobs, newest first."""
@@ -135,19 +155,19 @@ class ApiClient:
 
     async def find_workers(self) -> list[Body]:
         """Every worker that was heard lately."""
-        found: list[Body] = (await self._call("GET", "/workers"))["workers"]
+        found: list[Body] = (await self.call("GET", "/workers"))["workers"]
         return found
 
     async def drain(self, worker: str, *, undo: bool) -> Body:
         """Ask a worker to take no more jobs; ``undo``: to take jobs again."""
         path = f"/workers/{quote(worker, safe='')}/drain"
-        return await self._call("DELETE" if undo else "POST", path)
+        return await self.call("DELETE" if undo else "POST", path)
 
     def read_events(self, job_id: str) -> AsyncGenerator[Body]:
         """The job's history, oldest first."""
         return self._pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
 
-    async def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
+    def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
         """The job's messages from its beginning to its end, each once.
 
         A connection that breaks is made again, and goes on after the last message; ``notify``
@@ -156,12 +176,15 @@ class ApiClient:
         Raises:
             UnreachableError: nobody answers, also after many tries.
         """
+        return self._follow(f"/jobs/{quote(job_id, safe='')}/stream", notify)
+
+    async def _follow(self, path: str, notify: Notify) -> AsyncGenerator[Message]:
         last_id = ""
         failures = 0
         while True:
             reason = "the server ended it"
             try:
-                async with self._stream(job_id, last_id) as stream:
+                async with self._stream(path, last_id) as stream:
                     if stream is None:  # the job has ended, and there is nothing to add
                         return
                     if failures:
@@ -216,11 +239,10 @@ class ApiClient:
             ) from None
 
     @asynccontextmanager
-    async def _stream(self, job_id: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
+    async def _stream(self, path: str, last_id: str) -> AsyncIterator[httpx2.EventSource | None]:
         headers = {"accept": "text/event-stream"}
         if last_id:
             headers["last-event-id"] = last_id
-        path = f"/jobs/{quote(job_id, safe='')}/stream"
         timeout = httpx2.Timeout(TIMEOUT_S, read=SILENCE_S)
         async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.status_code == httpx2.codes.NO_CONTENT:
@@ -236,14 +258,15 @@ class ApiClient:
     ) -> AsyncGenerator[Body]:
         cursor: dict[str, str] = {}
         while True:
-            page = await self._call("GET", path, params={**params, "limit": limit, **cursor})
+            page = await self.call("GET", path, params={**params, "limit": limit, **cursor})
             for entry in page[name]:
                 yield entry
             if not page.get("next"):
                 return
             cursor = {"cursor": str(page["next"])}
 
-    async def _call(self, method: str, path: str, **options: Any) -> Body:
+    async def call(self, method: str, path: str, **options: Any) -> Body:
+        """One call; the object that it is answered with."""
         try:
             response = await self._http.request(method, path, **options)
         except httpx2.TransportError as error:

@@ -18,6 +18,7 @@ from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
 from streams.catalogue import Catalogue, Kind
+from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.fleet_reader import FleetReader
 from streams.sealing import Sealer
@@ -36,6 +37,7 @@ async def run(settings: Settings) -> None:
         open_reader(settings, "api-tail") as tail,
         open_reader(settings, "api-ends") as ends,
         open_reader(settings, "api-fleet") as heartbeats,
+        open_reader(settings, "api-dlq", wait_ms=50) as letters,
         open_admin(settings, "api") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
@@ -58,6 +60,7 @@ async def run(settings: Settings) -> None:
             sealer=sealer,
             checks={"kafka": admin.ping, "clickhouse": store.ping},
             live_workers=partial(admin.members, WORKERS_GROUP),
+            dead_letters=DeadLetterBox(letters, log.event_log, log.records),
             check_webhook=partial(check_webhook_url, settings=settings),
             fleet=fleet,
             follow_fleet=FleetReader(

@@ -12,8 +12,8 @@ from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.records import JOB_EVENT_TYPES
 from streams.domain.events import Recorded
 from streams.domain.ids import JobId
-from streams.domain.job import OPEN_STATUSES, Job
-from streams.ports import ItemPage, JobQuery
+from streams.domain.job import OPEN_STATUSES, Job, Status
+from streams.ports import ItemPage, JobOfBatch, JobQuery
 from streams.projections import items, job_events, jobs, webhook_events
 from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
@@ -60,6 +60,20 @@ class ClickHouseStore:
         if query.statuses:
             where.append("status IN {statuses:Array(String)}")
             parameters["statuses"] = sorted(query.statuses)
+        for column, value in (("kind", query.kind), ("batch_id", query.batch_id)):
+            if value:
+                where.append(f"{column} = {{{column}:String}}")
+                parameters[column] = value
+        if query.url_prefix:
+            where.append("startsWith(url, {url_prefix:String})")
+            parameters["url_prefix"] = query.url_prefix
+        for sign, name, at in (
+            (">=", "created_from", query.created_from),
+            ("<", "created_before", query.created_before),
+        ):
+            if at is not None:
+                where.append(f"created_at {sign} fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')")
+                parameters[name] = _microseconds(at)
         if query.before is not None:
             where.append(
                 "(created_at, job_id) < "
@@ -73,6 +87,17 @@ class ClickHouseStore:
             parameters,
         )
         return [jobs.job_in(state) for (state,) in rows]
+
+    async def find_batch(self, batch_id: str) -> Sequence[JobOfBatch]:
+        rows = await self._clickhouse.rows(
+            f"SELECT job_id, status, created_at FROM {JOBS} FINAL "
+            "WHERE batch_id = {batch:String}",
+            {"batch": batch_id},
+        )
+        return [
+            JobOfBatch(job_id=JobId(job_id), status=Status(status), created_at=created_at)
+            for job_id, status, created_at in rows
+        ]
 
     async def open_jobs(self) -> Sequence[Job]:
         rows = await self._clickhouse.rows(

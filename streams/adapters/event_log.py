@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from streams.adapters.records import Records
+from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.events import NewEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
@@ -13,6 +16,8 @@ from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError
 from streams.ports import NewRecord, RawRecord, RecordWriter
+
+ENCODED_AT_ONCE = 500  # some 10 ms
 
 
 class RecordEventLog:
@@ -23,7 +28,14 @@ class RecordEventLog:
         self._records = records
 
     async def append(self, events: Sequence[NewEvent]) -> Sequence[Position]:
-        return await self._writer.send([self._records.event(new) for new in events])
+        if len(events) <= ENCODED_AT_ONCE:
+            return await self._writer.send([self._records.event(new) for new in events])
+        encoded: list[NewRecord] = []
+        for first in range(0, len(events), ENCODED_AT_ONCE):
+            share = events[first : first + ENCODED_AT_ONCE]
+            encoded += [self._records.event(new) for new in share]
+            await asyncio.sleep(0)  # others are waiting for this process, too
+        return await self._writer.send(encoded)
 
     async def append_items(self, items: Sequence[NewItem]) -> Sequence[Position]:
         try:
@@ -46,13 +58,10 @@ class RecordEventLog:
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         await self._writer.send([self._records.delivery(delivery)])
 
-    async def reject(self, raw: RawRecord, reason: str, *, to: str) -> None:
-        headers = [
-            *raw.headers,
-            ("dlq_reason", reason.encode()),
-            ("dlq_topic", raw.topic.encode()),
-            ("dlq_partition", str(raw.partition).encode()),
-            ("dlq_offset", str(raw.offset).encode()),
-        ]
-        record = NewRecord(topic=to, key=raw.key, value=raw.value, headers=headers)
-        await self._writer.send([record])
+    async def reject(
+        self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE
+    ) -> None:
+        await self._writer.send([rejection(raw, reason, error, datetime.now(UTC), to=to)])
+
+    async def put(self, records: Sequence[NewRecord]) -> None:
+        await self._writer.send(records)

@@ -16,10 +16,14 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
+from streams.adapters.kafka_batches import send_in_batches
 from streams.domain.items import Position
 from streams.errors import LogUnavailableError
 from streams.ports import NewRecord
 from streams.settings import Settings
+
+LARGEST_BATCH_BYTES = 512 * 1024  # half of what a broker takes by default
+MANY = 500  # records from which on they are sent in batches that we fill ourselves
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ class KafkaWriter:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._replacing = asyncio.Lock()
+        self._filling = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect; raises LogUnavailableError when no broker answers."""
@@ -49,6 +54,7 @@ class KafkaWriter:
             request_timeout_ms=int(self._timeout_s * 1000),
             retry_backoff_ms=100,
             max_request_size=16 * 1024 * 1024,
+            max_batch_size=LARGEST_BATCH_BYTES,
             metadata_max_age_ms=60_000,
         )
         try:
@@ -78,6 +84,10 @@ class KafkaWriter:
         try:
             # The batch's own time-out comes first; this one is for a send that waits for room.
             async with asyncio.timeout(self._timeout_s + 2):
+                if len(records) >= MANY:
+                    # One after the other: see `send_batch` in docs/hazards.md.
+                    async with self._filling:
+                        return await send_in_batches(producer, records)
                 futures = [
                     await producer.send(
                         record.topic,

@@ -98,6 +98,10 @@ class MemoryReader:
             number: len(self._broker.next_after((topic, number), 0)) for number in range(PARTITIONS)
         }
 
+    async def starts(self, topic: str) -> Mapping[int, int]:
+        """The offset of the oldest kept record of each partition: all are kept."""
+        return dict.fromkeys(await self.ends(topic), 0)
+
     def _ready(self, most: int) -> list[RawRecord]:
         found: list[RawRecord] = []
         for partition, offset in self._positions.items():

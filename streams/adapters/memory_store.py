@@ -16,7 +16,7 @@ from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
 from streams.errors import StoreUnavailableError, UnreadableRecordError
-from streams.ports import ItemPage, JobQuery, TopicPartition
+from streams.ports import ItemPage, JobOfBatch, JobQuery, TopicPartition
 from streams.topics import JOB_EVENTS, PARTITIONS, SCRAPED_ITEMS
 
 
@@ -46,14 +46,22 @@ class MemoryJobStore:
     async def find_jobs(self, query: JobQuery) -> Sequence[Job]:
         """Stored jobs, newest first."""
         await self._catch_up()
-        found = [
-            job
-            for job in self._jobs.values()
-            if job.tenant == query.tenant
-            and (not query.statuses or job.status in query.statuses)
-            and (query.before is None or _age(job) < query.before)
-        ]
+        found = [job for job in self._jobs.values() if query.takes(job)]
         return sorted(found, key=_age, reverse=True)[: query.limit]
+
+    async def find_many(self, job_ids: Sequence[JobId]) -> Mapping[JobId, Job]:
+        """The stored jobs among ``job_ids``."""
+        await self._catch_up()
+        return {job_id: self._jobs[job_id] for job_id in job_ids if job_id in self._jobs}
+
+    async def find_batch(self, batch_id: str) -> Sequence[JobOfBatch]:
+        """Every stored job of a batch."""
+        await self._catch_up()
+        return [
+            JobOfBatch(job_id=job.job_id, status=job.status, created_at=job.created_at)
+            for job in self._jobs.values()
+            if job.batch_id == batch_id
+        ]
 
     async def open_jobs(self) -> Sequence[Job]:
         """Every stored job that has not ended."""

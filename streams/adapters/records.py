@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -70,9 +71,8 @@ class Records:
 
     def event(self, new: NewEvent) -> NewRecord:
         """The record of a job event."""
-        return self._record(
-            JOB_EVENTS, type(new.event).__name__, new.job_id, new, _fields(new.event)
-        )
+        fields = msgspec.to_builtins(new.event, builtin_types=(datetime,))
+        return self._record(JOB_EVENTS, type(new.event).__name__, new.job_id, new, fields)
 
     def item(self, new: NewItem) -> NewRecord:
         """The record of an item. Raises ValueError when it does not fit its schema."""
@@ -189,9 +189,9 @@ class Records:
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", envelope.event_id.encode()),
-            ("ce_type", all_schemas()[name].full_name.encode()),
+            ("ce_type", _ce_type(name)),
             ("ce_source", self._source),
-            ("ce_time", envelope.occurred_at.isoformat().encode()),
+            ("ce_time", _ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
             ("content-type", b"application/avro"),
         ]
@@ -227,6 +227,16 @@ class _Envelope:
     @property
     def occurred_at(self) -> datetime:
         return self.at or datetime.now(UTC)
+
+
+@cache
+def _ce_type(name: str) -> bytes:
+    return all_schemas()[name].full_name.encode()
+
+
+@lru_cache(maxsize=64)  # events of one call have one time
+def _ce_time(at: datetime) -> bytes:
+    return at.isoformat().encode()
 
 
 def _fields(value: Any) -> dict[str, Any]:

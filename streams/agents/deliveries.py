@@ -16,6 +16,7 @@ from yarl import URL
 
 from streams.agents.delivery_fold import DeliveryFold, DeliveryStorage
 from streams.agents.lanes import Lanes
+from streams.dead_letters import EXHAUSTED
 from streams.domain.retry import RetryPolicy
 from streams.domain.webhook import (
     Delivery,
@@ -237,7 +238,7 @@ class Deliveries:
             value=original.value,
             headers=original.headers,
         )
-        await self._parts.log.reject(letter, reason, to=WEBHOOK_DLQ)
+        await self._parts.log.reject(letter, reason, to=WEBHOOK_DLQ, error=EXHAUSTED)
         log.error("webhook given up", extra={**_names_of(delivery), "reason": reason})
         event = DeliveryExhausted(attempts=delivery.attempts, reason=reason)
         return delivery_event(delivery, event, self._parts.clock())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import uuid
 from typing import NewType
 
@@ -13,12 +15,27 @@ NAMESPACE = uuid.UUID("6f6d2b52-5c3e-5f0e-9d5c-7a1f3b0c2d11")  # ours alone; nev
 
 def new_job_id() -> JobId:
     """An id that nobody can guess."""
-    return JobId(uuid.uuid4().hex)
+    return JobId(secrets.token_hex(16))
 
 
 def keyed_job_id(tenant: str, key: str) -> JobId:
     """The id of the job that ``tenant`` asked for with an idempotency key, at every process."""
     return JobId(uuid.uuid5(NAMESPACE, f"{tenant}/key/{key}").hex)
+
+
+def new_batch_id() -> str:
+    """An id of jobs that were asked for in one call: a UUID without hyphens."""
+    return uuid.uuid4().hex
+
+
+def keyed_batch_id(tenant: str, key: str) -> str:
+    """The id of the batch that ``tenant`` asked for with an idempotency key."""
+    return uuid.uuid5(NAMESPACE, f"{tenant}/batch/{key}").hex
+
+
+def batch_job_id(batch_id: str, index: int) -> JobId:
+    """The id of the ``index``-th job of a batch with an idempotency key."""
+    return JobId(uuid.uuid5(NAMESPACE, f"{batch_id}/{index}").hex)
 
 
 def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int = 0) -> str:
@@ -27,9 +44,20 @@ def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int =
     ``ordinal`` tells apart events of one type in one attempt; a worker puts its name in it,
     since two workers may claim one attempt.
     """
-    return str(uuid.uuid5(NAMESPACE, f"{job_id}/{attempt}/{type_name}/{ordinal}"))
+    return _uuid5_text(f"{job_id}/{attempt}/{type_name}/{ordinal}")
 
 
 def item_event_id(job_id: str, item_id: str) -> str:
     """The id of an item's record: an item emitted by two attempts is one item."""
-    return str(uuid.uuid5(NAMESPACE, f"{job_id}/item/{item_id}"))
+    return _uuid5_text(f"{job_id}/item/{item_id}")
+
+
+def _uuid5_text(name: str) -> str:
+    """``str(uuid.uuid5(NAMESPACE, name))``, in a third of the time: every record has one."""
+    digest = bytearray(
+        hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
+    )
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest[:16].hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -30,6 +30,7 @@ def row(job: Job) -> Row:
         job.partition,
         job.offset,
         msgspec.json.encode(without_secret(job)).decode(),
+        job.batch_id,
     )
 
 
@@ -66,6 +67,8 @@ projection = Projection(
         ("partition", "Int32"),
         ("offset", "Int64"),
         ("state", "String CODEC(ZSTD(3))"),
+        # Added later; jobs from before it existed belong to no batch, as its default says.
+        ("batch_id", "String"),
     ),
     order_by="job_id",
     newest_by="offset",

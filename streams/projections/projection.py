@@ -13,7 +13,10 @@ DEDUPLICATION_WINDOW = 10_000  # inserts whose tokens are remembered: hours of r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
-    """One table of the read side. To change it, raise ``version``: a new table fills beside."""
+    """One table of the read side. To change it, raise ``version``: a new table fills beside.
+
+    A column whose default is right for every row so far may be added at the end as it is.
+    """
 
     name: str
     version: int
@@ -33,8 +36,12 @@ class Projection:
 
     def ddl(self) -> Sequence[str]:
         """Statements that create the table and its view; safe to repeat."""
+        added = ", ".join(
+            f"ADD COLUMN IF NOT EXISTS `{name}` {type_}" for name, type_ in self.columns
+        )
+        alter = f"ALTER TABLE {self.table} {added}"
         view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
-        return (self.create(self.table), view)
+        return (self.create(self.table), alter, view)
 
     def create(self, table: str) -> str:
         """The statement that creates its table under the name ``table``, if it is not there."""

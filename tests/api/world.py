@@ -25,6 +25,7 @@ from streams.adapters.memory import MemoryBroker, MemoryReader
 from streams.adapters.memory_store import MemoryJobStore
 from streams.adapters.records import Records
 from streams.catalogue import Catalogue, Kind
+from streams.dead_letter_box import DeadLetterBox
 from streams.domain.events import ItemsSpan, JobEvent, Recorded, new_event
 from streams.domain.ids import JobId
 from streams.domain.webhook import DeliveryAttempted, RecordedDelivery
@@ -98,6 +99,7 @@ class World:
             sealer=self.sealer,
             checks={"kafka": self._check_kafka, "clickhouse": self.store.ping},
             live_workers=self._live_workers,
+            dead_letters=DeadLetterBox(MemoryReader(self.broker), self.log, self.records("api")),
             check_webhook=_check_webhook,
         )
 

@@ -66,7 +66,11 @@ def records(key: str, count: int) -> list[NewRecord]:
 
 
 async def read_from(broker: Broker, partition: int, first: int, count: int) -> list[RawRecord]:
-    broker.reader.assign({(TOPIC, partition): first})
+    return await read_all(broker, {partition: first}, count)
+
+
+async def read_all(broker: Broker, starts: Mapping[int, int], count: int) -> list[RawRecord]:
+    broker.reader.assign({(TOPIC, partition): first for partition, first in starts.items()})
     found: list[RawRecord] = []
     while len(found) < count:
         got = await broker.reader.read(timeout_s=5.0)
@@ -108,3 +112,22 @@ async def test_nothing_new_is_no_error(broker: Broker) -> None:
     ends = await broker.reader.ends(TOPIC)
     broker.reader.assign({(TOPIC, number): end for number, end in ends.items()})
     assert list(await broker.reader.read(timeout_s=0.1)) == []
+
+
+async def test_many_records_at_once_keep_their_order_and_say_where_they_are(
+    broker: Broker,
+) -> None:
+    before = await broker.reader.ends(TOPIC)
+    keys = [f"many-{uuid.uuid4().hex}" for _ in range(60)]
+    sent = [record for key in keys for record in records(key, 50)]
+    single = await broker.writer.send(records(keys[0], 1))
+    positions = await broker.writer.send(sent)
+    assert {(at.partition, at.offset) for at in single} & {
+        (at.partition, at.offset) for at in positions
+    } == set()
+    assert {at.partition for at in positions[:50]} == {single[0].partition}  # its key's place
+    found = await read_all(broker, before, len(sent) + 1)
+    by_place = {(raw.partition, raw.offset): (raw.key, raw.value) for raw in found}
+    assert [by_place[at.partition, at.offset] for at in positions] == [
+        (record.key, record.value) for record in sent
+    ]

@@ -1,0 +1,91 @@
+"""Appends many records at once: one batch a partition and not one call a record.
+
+A call for each record costs the producer more than encoding it did: 25,000 of them take over a
+second, filled batches a quarter of that (``python -m bench batch``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import defaultdict
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
+
+from streams.domain.items import Position
+from streams.ports import NewRecord
+
+MURMUR_SEED, MURMUR_FACTOR, LOW_32 = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
+EIGHT_WORDS = struct.Struct("<8I").unpack
+
+Numbered = tuple[int, NewRecord]
+"""A record with its place among those that were given."""
+
+
+async def send_in_batches(
+    producer: AIOKafkaProducer, records: Sequence[NewRecord]
+) -> Sequence[Position]:
+    """Store ``records``, which have keys; in order within a key. Raises what the producer does."""
+    partitions = {
+        topic: sorted(await producer.partitions_for(topic))
+        for topic in {record.topic for record in records}
+    }
+    shares: defaultdict[tuple[str, int], list[Numbered]] = defaultdict(list)
+    for number, record in enumerate(records):
+        partition = partition_of(record.key or b"", partitions[record.topic])
+        shares[record.topic, partition].append((number, record))
+    positions: list[Position | None] = [None] * len(records)
+    await asyncio.gather(
+        *(
+            _send_share(producer, topic, partition, share, positions)
+            for (topic, partition), share in shares.items()
+        )
+    )
+    return [position for position in positions if position is not None]
+
+
+def partition_of(key: bytes, partitions: Sequence[int]) -> int:
+    """Where every Kafka client puts ``key`` by default."""
+    number: int = _murmur2_of_32_bytes(key) if len(key) == 32 else murmur2(key)
+    return partitions[(number & 0x7FFFFFFF) % len(partitions)]
+
+
+def _murmur2_of_32_bytes(key: bytes) -> int:
+    """As aiokafka's, in half the time: for job ids, which nearly all keys are."""
+    state = MURMUR_SEED ^ 32
+    for word in EIGHT_WORDS(key):
+        mixed = (word * MURMUR_FACTOR) & LOW_32
+        mixed = ((mixed ^ mixed >> 24) * MURMUR_FACTOR) & LOW_32
+        state = (state * MURMUR_FACTOR) & LOW_32 ^ mixed
+    state = ((state ^ state >> 13) * MURMUR_FACTOR) & LOW_32
+    return state ^ state >> 15
+
+
+async def _send_share(
+    producer: AIOKafkaProducer,
+    topic: str,
+    partition: int,
+    share: Sequence[Numbered],
+    positions: list[Position | None],
+) -> None:
+    """Send one partition's records, batch after batch, and note where they are."""
+    done = 0
+    while done < len(share):
+        batch, count = producer.create_batch(), 0
+        for _, record in share[done:]:
+            added = batch.append(
+                timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
+            )
+            if added is None:
+                break
+            count += 1
+        if not count:
+            raise MessageSizeTooLargeError("a record is larger than a batch may be")
+        batch.close()  # nobody else may add to it, or the offsets would not be ours
+        meta = await (await producer.send_batch(batch, topic, partition=partition))
+        for place, (number, _) in enumerate(share[done : done + count]):
+            positions[number] = Position(partition=partition, offset=meta.offset + place)
+        done += count
