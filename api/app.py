@@ -18,12 +18,24 @@ from api.middleware.problems import Problems
 from api.middleware.trace import TraceContext, is_request_id
 from api.parts import Api, ApiParts, assembled
 from api.problems import problem_response
-from api.routes import about, events, health, history, jobs, metrics, page, reviews, scrape, stream
+from api.routes import (
+    about,
+    asyncapi,
+    events,
+    health,
+    history,
+    jobs,
+    metrics,
+    page,
+    reviews,
+    scrape,
+    stream,
+)
 from streams.errors import ScrapestreamError
 
 __all__ = ["ApiParts", "api_of", "build_app"]
 
-RESOURCES = (about, page, scrape, jobs, reviews, stream, events, history, health, metrics)
+RESOURCES = (about, page, scrape, jobs, reviews, stream, events, history, health, metrics, asyncapi)
 
 
 def build_app(parts: ApiParts) -> Starlette:
