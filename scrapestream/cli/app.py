@@ -70,6 +70,9 @@ VERBS: Mapping[str, Verb] = {
         "Print the records of a topic as they come, decoded.",
         TOOLS,
     ),
+    "sql": Verb(
+        "scrapestream.cli.sql:sql", "Ask ClickHouse; whatever would write is refused.", TOOLS
+    ),
     "asyncapi": Verb(
         "scrapestream.cli.asyncapi:asyncapi",
         "Print the topics and messages as an AsyncAPI document.",
