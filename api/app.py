@@ -20,6 +20,7 @@ from api.parts import Api, ApiParts, assembled
 from api.problems import problem_response
 from api.routes import (
     about,
+    asyncapi,
     batches,
     dlq,
     events,
@@ -51,6 +52,7 @@ RESOURCES = (
     workers,
     health,
     metrics,
+    asyncapi,
 )
 
 

@@ -79,6 +79,9 @@ class Handle:
 
     def _prepared(self, statement: Statement) -> Connection:
         """The connection with the statement's database and settings, and no others."""
+        is_read_only = self._settings.get("readonly", "0") != "0"
+        if is_read_only and statement.settings != self._settings:
+            self.close()  # nothing takes it back but a new connection
         if self._connection is None:
             self._connection = chdb.connect(str(self._path))
             self._database, self._settings = "default", {}

@@ -92,6 +92,12 @@ class StoreUnavailableError(UnavailableError):
     code = "storage.unavailable"
 
 
+class RefusedStatementError(InvalidRequestError):
+    """ClickHouse does not run this statement, at all or for us; its text says why."""
+
+    code = "refused_statement"
+
+
 class RegistryUnavailableError(UnavailableError):
     """The schema registry did not answer; ask again."""
 

@@ -33,6 +33,11 @@ class Topic:
     """Whether partitions may be added: its records need no order."""
     doc: str
 
+    def kept_ms(self, event_retention_days: int) -> int:
+        """How long its records are kept with this setting, milliseconds; -1 for ever."""
+        is_shorter = self.follows_setting and event_retention_days
+        return event_retention_days * DAY_MS if is_shorter else self.retention_ms
+
 
 JOB_EVENTS = "job-events"
 SCRAPED_ITEMS = "scraped-items"

@@ -39,6 +39,7 @@ def routes(api: Api) -> list[BaseRoute]:
         "health": "GET /health",
         "ready": "GET /health/ready",
         "metrics": "GET /metrics",
+        "asyncapi": "GET /asyncapi.json",
         "problem": "GET /problems/{code}",
     }
 

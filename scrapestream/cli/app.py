@@ -82,6 +82,19 @@ VERBS: Mapping[str, Verb] = {
         "Serve demo places and receive webhooks until Ctrl-C.",
         TOOLS,
     ),
+    "tail": Verb(
+        "scrapestream.cli.tail:tail",
+        "Print the records of a topic as they come, decoded.",
+        TOOLS,
+    ),
+    "sql": Verb(
+        "scrapestream.cli.sql:sql", "Ask ClickHouse; whatever would write is refused.", TOOLS
+    ),
+    "asyncapi": Verb(
+        "scrapestream.cli.asyncapi:asyncapi",
+        "Print the topics and messages as an AsyncAPI document.",
+        TOOLS,
+    ),
     "topics": Verb(
         "scrapestream.cli.roles:topics", "Create the topics and register the schemas.", ROLES
     ),

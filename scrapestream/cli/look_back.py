@@ -76,7 +76,7 @@ def check(job_id: str, data_dir: Path | None, *, as_json: bool) -> ExitCode:
     ]
     if as_json:
         counts = {"events": comparison.events_count, "fields": comparison.fields_count}
-        print_json({"job_id": job_id, **counts, "differences": _plain_json(differences)})
+        print_json({"job_id": job_id, **counts, "differences": plain_json(differences)})
     elif differences:
         print_table(
             ("WHERE", "LOG", "CLICKHOUSE"),
@@ -117,17 +117,17 @@ def _text(value: object) -> str:
 def value_text(value: object) -> str:
     """A value of the API in a cell: objects as JSON, nothing as a dash."""
     if isinstance(value, dict | list):
-        return json_text(_plain_json(value))
+        return json_text(plain_json(value))
     return "-" if value is None else plain(value)
 
 
-def _plain_json(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """``value`` with nothing in it that JSON does not know: times as text."""
     match value:
         case dict():
-            return {str(name): _plain_json(each) for name, each in value.items()}
+            return {str(name): plain_json(each) for name, each in value.items()}
         case list() | tuple():
-            return [_plain_json(each) for each in value]
+            return [plain_json(each) for each in value]
         case None | bool() | int() | float() | str():
             return value
         case _:

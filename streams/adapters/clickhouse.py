@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,13 +11,20 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-from streams.errors import InvalidSettingError, StoreUnavailableError
+from streams.errors import (
+    InvalidSettingError,
+    RefusedStatementError,
+    ScrapestreamError,
+    StoreUnavailableError,
+)
+from streams.projections.analytics import all_views
 from streams.projections.catalogue import all_projections
 from streams.projections.projection import Projection, Row
 from streams.settings import Settings
 
+ERROR_TEXT = re.compile(r"Code: \d+\. DB::Exception: .*?(?= \(for url|$)", re.DOTALL)
 AWAY = (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -66,11 +74,38 @@ class ClickHouse:
         except AWAY as error:
             raise _away(error) from error
 
+    async def read_only(
+        self, statement: str
+    ) -> AsyncGenerator[tuple[Sequence[str], Sequence[Sequence[Any]]]]:
+        """Column names and rows of a statement that somebody wrote, block by block.
+
+        The server itself refuses whatever would change something.
+
+        Raises:
+            RefusedStatementError: it would, or is no statement at all.
+        """
+        settings = {"readonly": "1"}
+        try:
+            stream = await self._client.query_row_block_stream(
+                statement, settings=settings, tz_mode="aware"
+            )
+            source: Any = stream.source  # a result whose head has come
+            async with stream:
+                names = list(source.column_names)
+                async for block in stream:
+                    yield names, block
+        except DatabaseError as error:
+            raise _refused(error) from error
+        except AWAY as error:
+            raise _away(error) from error
+
     async def create_tables(self) -> None:
-        """Create what is missing; safe to repeat."""
+        """Create what is missing, then the views over it; safe to repeat."""
         for projection in all_projections():
             for statement in projection.ddl():
                 await self.run(statement)
+        for view in all_views():
+            await self.run(view.ddl())
 
 
 @asynccontextmanager
@@ -106,6 +141,17 @@ async def open_clickhouse(settings: Settings) -> AsyncIterator[ClickHouse]:
         yield ClickHouse(client)
     finally:
         await client.close()
+
+
+def _refused(error: DatabaseError) -> ScrapestreamError:
+    text = str(error)
+    if "Code: 164" in text or "READONLY" in text:
+        return RefusedStatementError(
+            "the statement would change something or reach outside of the database; here one can "
+            "only read: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN"
+        )
+    found = ERROR_TEXT.search(text)
+    return RefusedStatementError(f"ClickHouse: {(found[0] if found else text)[:500]}")
 
 
 def _away(error: BaseException) -> StoreUnavailableError:

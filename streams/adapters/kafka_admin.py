@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from streams.errors import LogUnavailableError
 from streams.ports import TopicPartition
 from streams.settings import Settings
-from streams.topics import DAY_MS, Topic, all_topics
+from streams.topics import Topic, all_topics
 
 
 class KafkaAdmin:
@@ -78,8 +78,7 @@ class KafkaAdmin:
         await self._answer(self._client.describe_cluster())
 
     def _new(self, topic: Topic) -> NewTopic:
-        days = self._settings.event_retention_days
-        retention_ms = days * DAY_MS if topic.follows_setting and days else topic.retention_ms
+        retention_ms = topic.kept_ms(self._settings.event_retention_days)
         return NewTopic(
             name=topic.name,
             num_partitions=topic.partitions,

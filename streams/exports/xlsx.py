@@ -30,10 +30,13 @@ class Xlsx:
         self._columns = columns
         self._facts = facts
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="scrapestream-")  # noqa: SIM115 - the caller closes it
+        # XlsxWriter removes its own files only when all goes well.
+        self._directory = tempfile.TemporaryDirectory(prefix="scrapestream-")
         self._book = xlsxwriter.Workbook(
             self._file,
             {
                 "constant_memory": True,
+                "tmpdir": self._directory.name,
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,
@@ -68,12 +71,14 @@ class Xlsx:
             about.write_string(row, 0, name)
             about.write_string(row, 1, value)
         self._book.close()
+        self._directory.cleanup()
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
         """Give it up: removes what was written so far."""
         self._file.close()
+        self._directory.cleanup()
 
     def _next_sheet(self) -> Worksheet:
         self._sheets += 1

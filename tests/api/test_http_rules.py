@@ -173,6 +173,7 @@ def test_every_code_and_path_is_documented() -> None:
         "/jobs/{id}/stream",
         "/jobs/{id}/events",
         "/jobs/{id}/diff",
+        "/asyncapi.json",
         "/health/ready",
         "/health/detailed",
         "/metrics",

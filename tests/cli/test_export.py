@@ -127,3 +127,22 @@ async def test_wrong_wishes_end_with_their_exit_codes(world: World, tmp_path: Pa
     ):
         assert (await run(process, *arguments)).exit_code == exit_code, arguments
     assert names_in(tmp_path) == []
+
+
+async def test_a_followed_job_can_be_written_as_parquet_or_workbook(
+    world: World, tmp_path: Path
+) -> None:
+    process = await world.serve()
+    job_id = await finished(world, process, COUNT)
+    for form in ("parquet", "xlsx"):
+        asked = ["job", "follow", job_id, "-o", f"reviews.{form}", "--api", process.base_url]
+        result = await asyncio.to_thread(CliRunner().invoke, app, asked)
+        assert result.exit_code == 0, result.output
+        assert rows_in(tmp_path / f"reviews.{form}", form) == COUNT
+
+
+def test_several_jobs_do_not_fit_into_a_typed_file() -> None:
+    asked = ["scrape", "https://a.example/", "https://b.example/", "-o", "both.parquet"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == ExitCode.USAGE
+    assert "scrapestream export JOB" in result.stderr

@@ -275,3 +275,16 @@ async def test_long_parameters_come_as_a_form(client: Any) -> None:
     names = [f"name {number}" for number in range(5_000)]
     answer = await client.query("SELECT length({names:Array(String)})", parameters={"names": names})
     assert answer.result_rows[0][0] == len(names)
+
+
+def test_a_statement_that_only_reads_binds_nobody_after_it(server: int) -> None:
+    with clickhouse_connect.get_client(port=server) as client:
+        for _ in range(20):  # more than there are handles
+            with pytest.raises(DatabaseError, match="READONLY"):
+                client.command(
+                    "CREATE TABLE never (a Int32) ENGINE = Memory", settings={"readonly": 1}
+                )
+            assert client.query("SELECT 1", settings={"readonly": 1}).result_rows == [(1,)]
+            assert client.query("SELECT 2", settings={"max_threads": 1}).result_rows == [(2,)]
+        client.command("CREATE TABLE afterwards (a Int32) ENGINE = Memory")
+        client.command("DROP TABLE afterwards")

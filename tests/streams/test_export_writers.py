@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -86,6 +87,21 @@ def test_a_workbook_goes_on_on_another_sheet(monkeypatch: pytest.MonkeyPatch) ->
     assert {rows[0] for name, rows in sheets.items() if name != "about"} == {
         tuple(column.name for column in COLUMNS)
     }
+
+
+def test_nothing_is_left_of_a_workbook_whether_it_was_finished_or_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for is_finished in (True, False):
+        writer = Xlsx(COLUMNS, {})
+        writer.add([item(number, text="x" * 1000) for number in range(100)])
+        assert list(tmp_path.iterdir())
+        if is_finished:
+            writer.finished(100).close()
+        else:
+            writer.close()
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_number_beyond_a_double_stays_exact_as_text() -> None:
