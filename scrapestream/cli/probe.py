@@ -44,7 +44,7 @@ def probe(
     as_json: JsonOption = False,
 ) -> None:
     """Read some items in a browser of its own, and show which selectors served."""
-    settings = Settings.from_env()
+    settings = _settings_for(url)
     scraper = _scraper(kind, url, settings)
     options = {"max_reviews": str(reviews)}
     scraper.check_options(options)
@@ -61,15 +61,21 @@ def probe(
         raise typer.Exit(ExitCode.DRIFTED)
 
 
+def _settings_for(url: str) -> Settings:
+    """Whoever runs this names the kind: a demo site on this machine needs no setting."""
+    settings = Settings.from_env()
+    address = urlsplit(url)
+    if address.hostname not in LOOPBACK:
+        return settings
+    return replace(settings, maps_hosts=(*settings.maps_hosts, address.netloc))
+
+
 def _scraper(kind: str, url: str, settings: Settings) -> Scraper:
     scraper = all_scrapers().get(kind)
     if scraper is None or not scraper.fields:
         kinds = ", ".join(name for name, each in all_scrapers().items() if each.fields)
         raise CliError(f"{kind!r} cannot be probed; these can: {kinds}", ExitCode.USAGE)
-    # Whoever runs this names the kind: a page of a demo site on this machine needs no setting.
-    address = urlsplit(url)
-    own = (*settings.maps_hosts, *((address.netloc,) if address.hostname in LOOPBACK else ()))
-    if find_scraper(url, own) is None:
+    if find_scraper(url, settings.maps_hosts) is None:
         raise CliError(
             f"{kind} does not take {url!r}; it takes {', '.join(scraper.examples)}", ExitCode.USAGE
         )
