@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from scrapers.contract import (
     Described,
@@ -129,6 +130,7 @@ class _Walk:
             list_scripts.ROUND, EXPAND_MS, timeout_s=ENDED_IDLE_S if self._ended else IDLE_S
         )
         if not batch:
+            self._stop_at_captcha()
             state = self._page.run(list_scripts.LIST_STATE)
             self._ended, self._is_loading = bool(state["ended"]), bool(state["spinner"])
             return
@@ -155,6 +157,16 @@ class _Walk:
                 fresh.append({**review, "position": len(self._passed)})
                 self._wanted.keep()
         return fresh
+
+    def _stop_at_captcha(self) -> None:
+        """The site may take us for a machine in mid-list, and leave the place."""
+        if urlsplit(self._page.url).path.startswith("/sorry/"):
+            raise TargetRefusedError(
+                "captcha",
+                "Google asked in mid-list whether a person is there. We stopped at once, after "
+                f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
+                "from another address.",
+            )
 
     def _has_all(self) -> bool:
         return self._total is not None and len(self._seen) >= self._total
