@@ -39,6 +39,8 @@ class NetworkListener:
         self._pattern = re.compile(pattern)
         self._awaited: dict[str, None] = {}
         """Requests whose answer has begun, the oldest first."""
+        self._new: set[str] = set()
+        """Those of them that no look has waited for."""
         self._asked: set[str] = set()
         """Requests whose body was asked for."""
         self._bodies: deque[str] = deque()
@@ -59,8 +61,11 @@ class NetworkListener:
         # The tab answers in turn: once this is answered, what it had to say before is here.
         barrier: list[Event] = []
         self._devtools.send(self._session, "Runtime.getIsolateId", barrier.append)
-        self._devtools.read(until=lambda: bool(barrier) and not self._asked, timeout_s=WAIT_S)
+        self._devtools.read(
+            until=lambda: bool(barrier) and not (self._asked or self._new), timeout_s=WAIT_S
+        )
         self._asked.clear()  # none of them is waited for twice
+        self._new.clear()
         bodies = tuple(self._bodies)
         self._bodies.clear()
         self._kept_bytes = 0
@@ -78,10 +83,12 @@ class NetworkListener:
                 response = params["response"]
                 if response["status"] == 200 and self._pattern.search(response["url"]):
                     self._awaited[request] = None
+                    self._new.add(request)
                     if len(self._awaited) > MOST_ANSWERS:
                         del self._awaited[next(iter(self._awaited))]
             case "Network.loadingFinished" if request in self._awaited:
                 del self._awaited[request]
+                self._new.discard(request)
                 self._asked.add(request)
                 answered = partial(self._answered, request)
                 self._devtools.send(
@@ -89,6 +96,7 @@ class NetworkListener:
                 )
             case "Network.loadingFailed":
                 self._awaited.pop(request, None)
+                self._new.discard(request)
 
     def _answered(self, request: str, answer: Event) -> None:
         self._asked.discard(request)

@@ -17,7 +17,7 @@ import pytest
 
 from embedded.demo.labels import LANGUAGE_CODES
 from scrapers.browser import Browser
-from scrapers.contract import Finished, Found, Item, Target
+from scrapers.contract import Finished, Found, Item, Report, Target
 from scrapers.sites.google_reviews import scraper, scroll
 from streams.errors import TargetRefusedError
 
@@ -97,6 +97,13 @@ LIST_CASES = {
     "an order that is not offered": Case(
         query="sort_menu=0", options={"sort": "newest"}, message="did not offer"
     ),
+    "a language of the client's": Case(options={"language": "de"}, truth="hl=de", reviews=24),
+    "a language behind the cookie question": Case(
+        query="view=consent", options={"language": "pt-BR"}, truth="hl=pt"
+    ),
+    "a language behind a search": Case(
+        kind="maps/search", query="results=one", options={"language": "ko"}, truth="hl=ko"
+    ),
     "some that are known": Case(known=7, reviews=25),
     "all that are known": Case(known=12),
 }
@@ -121,6 +128,7 @@ REFUSALS = {
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """This site answers at once: nobody needs to wait for it as long as for Google."""
     monkeypatch.setattr(scroll, "IDLE_S", 0.2)
+    monkeypatch.setattr(scroll, "ENDED_IDLE_S", 0.1)
 
 
 def truth_of(site: str, case: Case) -> list[dict[str, Any]]:
@@ -143,9 +151,11 @@ def found_by(
         target = Target(url=url, known_ids=known_ids, options=options)
         reports = list(scraper.scrape(page, target))
     assert isinstance(reports[-1], Finished)
-    return [one for report in reports if isinstance(report, Found) for one in report.items], (
-        reports[-1]
-    )
+    return items_of(reports), reports[-1]
+
+
+def items_of(reports: Sequence[Report]) -> list[Item]:
+    return [item for report in reports if isinstance(report, Found) for item in report.items]
 
 
 def assert_equal(items: Sequence[Item], truth: Sequence[dict[str, Any]]) -> None:
@@ -185,10 +195,22 @@ def test_a_page_that_is_no_list_is_refused_with_its_reason(
     assert str(refused.value)
 
 
+def test_a_list_that_takes_us_for_a_machine_ends_at_once(browser: Browser, site: str) -> None:
+    case = Case(query="sorry_at=3", reviews=40)
+    target = Target(url=f"{site}/maps/place/Cafe+Central?{query_of(case)}")
+    reports: list[Report] = []
+    with pytest.raises(TargetRefusedError) as refused, browser.open_page() as page:
+        reports.extend(scraper.scrape(page, target))  # keeps what came before the error
+    items = items_of(reports)
+    assert (refused.value.outcome, refused.value.may_retry) == ("captcha", False)
+    assert f"after {len(items)} reviews" in str(refused.value)
+    assert "reloading" not in {getattr(report, "stage", "") for report in reports}
+    assert_equal(items, truth_of(site, case)[: len(items)])
+
+
 def test_a_place_without_reviews_is_told_from_a_page_that_hides_them(
     browser: Browser, site: str
 ) -> None:
-    for language in ("en", "ru"):
-        url = f"{site}/maps/place/Cafe+Central?view=no_reviews&lang={language}"
-        items, finished = found_by(browser, url, frozenset(), {})
-        assert (finished.outcome, items) == ("no_reviews", [])
+    url = f"{site}/maps/place/Cafe+Central?view=no_reviews&lang=ru"
+    items, finished = found_by(browser, url, frozenset(), {})
+    assert (finished.outcome, items) == ("no_reviews", [])

@@ -36,6 +36,8 @@ class Joined:
         """By id: the review, and when it was heard."""
         self._unsorted: set[str] = set()
         """Those of an order that nobody asked for: they wait for their cards."""
+        self._joined: set[str] = set()
+        """Those whose card has come."""
         self.is_blind = False
         """Whether reviews come from the network alone, and no card was read in this list."""
         self._has_cards = False
@@ -64,12 +66,21 @@ class Joined:
         for review_id in list(self._heard)[: max(0, len(self._heard) - MOST_HEARD)]:
             del self._heard[review_id]
 
+    def lacks(self, cards: Iterable[Item]) -> bool:
+        """Whether nothing was heard of some of the cards."""
+        ids = {card["review_id"] for card in cards}
+        return not ids <= self._heard.keys() | self._joined
+
     def cards(self, cards: Iterable[Item]) -> Iterator[tuple[Item, str]]:
         """Each card with what the network says of it, and its origin: ``dom`` or ``joined``."""
         for card in cards:
             self.is_blind, self._has_cards = False, True
             heard = self._heard.pop(card["review_id"], None)
-            yield (card, "dom") if heard is None else (joined(card, heard[0]), "joined")
+            if heard is None:
+                yield card, "dom"
+            else:
+                self._joined.add(card["review_id"])
+                yield joined(card, heard[0]), "joined"
 
     def alone(self, *, at_s: float, is_end: bool = False) -> Iterator[tuple[Item, str]]:
         """Reviews whose cards did not come in time, all at the list's end; origin ``network``."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from scrapers.contract import (
     Described,
-    Extracted,
     Finished,
     Found,
     Item,
@@ -19,9 +18,8 @@ from scrapers.contract import (
     Target,
 )
 from scrapers.sites.google_reviews import list_scripts
-from scrapers.sites.google_reviews.cards import reviews_in
 from scrapers.sites.google_reviews.entry import open_reviews, reach_place, refused, sort_reviews
-from scrapers.sites.google_reviews.options import Options, read_options
+from scrapers.sites.google_reviews.options import SORTS, Options, read_options
 from scrapers.sites.google_reviews.outcomes import (
     SENTENCES,
     Walked,
@@ -30,6 +28,7 @@ from scrapers.sites.google_reviews.outcomes import (
     outcome_of_list,
 )
 from scrapers.sites.google_reviews.place import Place
+from scrapers.sites.google_reviews.sources import Review, Sources
 from scrapers.sites.google_reviews.tidying import Tidying
 from scrapers.sites.google_reviews.wanted import Wanted
 from streams.errors import TargetRefusedError
@@ -51,6 +50,7 @@ def scrape(page: Page, target: Target) -> Iterator[Report]:
     """
     options = read_options(target.options)
     yield Progress(stage="opening", items_seen=0)
+    sources = Sources(page)
     reading = yield from reach_place(page, target.url, options.language)
     place = reading.place
     if reading.outcome == "no_reviews":
@@ -61,14 +61,14 @@ def scrape(page: Page, target: Target) -> Iterator[Report]:
         raise refused(reading.outcome)
     yield _described(place, total=place.reviews_total, options=options)
     yield Progress(stage="opening_reviews", items_seen=0)
-    walk = _Walk(page, target, options, place.reviews_total)
-    open_reviews(page)
+    walk = _Walk(page, sources, target, options, place.reviews_total)
+    open_reviews(page, is_there=walk.has_heard)
     yield from walk.reports()
     if walk.is_stuck:
         yield Progress(stage="reloading", items_seen=walk.items_seen)
         with suppress(TargetRefusedError):  # what is found stays; the walk stays stuck
             yield from reach_place(page, target.url, options.language)
-            open_reviews(page)
+            open_reviews(page, is_there=walk.has_heard)
             yield from walk.reports()
     yield Progress(stage="extracting", items_seen=walk.items_seen)
     yield walk.finished()
@@ -77,8 +77,11 @@ def scrape(page: Page, target: Target) -> Iterator[Report]:
 class _Walk:
     """The way down one list, from its top once more after a reload."""
 
-    def __init__(self, page: Page, target: Target, options: Options, total: int | None) -> None:
+    def __init__(
+        self, page: Page, sources: Sources, target: Target, options: Options, total: int | None
+    ) -> None:
         self._page = page
+        self._sources = sources
         self._known_ids = target.known_ids
         self._options = options
         self._wanted = Wanted(options, kept=len(target.known_ids))
@@ -92,8 +95,6 @@ class _Walk:
         self._is_loading = False
         """Whether it says that something still comes."""
         self._tidying = Tidying(page)
-        self._used = Counter[str]()
-        """Selectors that served since they were last reported."""
 
     @property
     def items_seen(self) -> int:
@@ -105,8 +106,13 @@ class _Walk:
         """Whether more is announced, and the list still shows that it loads."""
         return outcome_of_list(self._walked()) == "partial"
 
+    def has_heard(self) -> bool:
+        """Whether the network has brought reviews that no card shows."""
+        return self._sources.has_heard(datetime.now(UTC))
+
     def reports(self) -> Iterator[Report]:
         """Walk down the open list, from its top."""
+        self._sources.begin_list(datetime.now(UTC), is_sorted=self._options.sort != SORTS[0])
         self._wanted.is_in_order = sort_reviews(self._page, self._options.sort)
         self._passed.clear()
         idle, unstuck, self._ended = 0, False, False
@@ -122,28 +128,43 @@ class _Walk:
                     break
                 self._page.run(list_scripts.UNSTICK)
                 idle, unstuck = IDLE_ROUNDS_AT_END // 2, True
+        yield from self._of_network(is_end=True)
 
     def _round(self) -> Iterator[Report]:
         self._tidying.after_round()
-        batch = self._page.wait_for(
-            list_scripts.ROUND, EXPAND_MS, timeout_s=ENDED_IDLE_S if self._ended else IDLE_S
-        )
+        idle_s = ENDED_IDLE_S if self._ended else IDLE_S
+        if self._sources.is_blind:
+            self._ended, self._is_loading = self._sources.wait_blindly(idle_s)
+            yield from self._of_network()
+            return
+        batch = self._page.wait_for(list_scripts.ROUND, EXPAND_MS, timeout_s=idle_s)
         if not batch:
+            self._stop_at_captcha()
             state = self._page.run(list_scripts.LIST_STATE)
             self._ended, self._is_loading = bool(state["ended"]), bool(state["spinner"])
+            yield from self._of_network()
             return
-        fresh = self._fresh("".join(batch["cards"]))
-        if fresh:
-            yield Found(items=fresh)
-        used, self._used = self._used, Counter()
-        yield Extracted(selectors=used, sources=Counter(item["source"] for item in fresh))
+        now = datetime.now(UTC)
+        yield from self._found(self._sources.of_cards("".join(batch["cards"]), now), now)
         self._ended = self._has_all() and not batch["spinner"]
 
-    def _fresh(self, html: str) -> list[Item]:
-        """New reviews of ``html`` that are wanted; known ones count and are left out."""
-        fresh: list[Item] = []
+    def _of_network(self, *, is_end: bool = False) -> Iterator[Report]:
+        """Report what only the network has."""
         now = datetime.now(UTC)
-        for review in reviews_in(html, now=now, used=self._used):
+        yield from self._found(self._sources.of_network(now, is_end=is_end), now)
+
+    def _found(self, reviews: Iterable[Review], now: datetime) -> Iterator[Report]:
+        fresh = self._fresh(reviews, now)
+        if fresh:
+            yield Found(items=fresh)
+        extracted = self._sources.extracted()
+        if extracted.selectors or extracted.sources:
+            yield extracted
+
+    def _fresh(self, reviews: Iterable[Review], now: datetime) -> list[Item]:
+        """New reviews that are wanted; known ones count and are left out."""
+        fresh: list[Item] = []
+        for review, origin in reviews:
             review_id = review["review_id"]
             if self._wanted.is_met:
                 break
@@ -153,8 +174,19 @@ class _Walk:
             self._seen.add(review_id)
             if self._wanted.takes(review, now) and review_id not in self._known_ids:
                 fresh.append({**review, "position": len(self._passed)})
+                self._sources.count(origin)
                 self._wanted.keep()
         return fresh
+
+    def _stop_at_captcha(self) -> None:
+        """The site may take us for a machine in mid-list, and leave the place."""
+        if urlsplit(self._page.url).path.startswith("/sorry/"):
+            raise TargetRefusedError(
+                "captcha",
+                "Google asked in mid-list whether a person is there. We stopped at once, after "
+                f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
+                "from another address.",
+            )
 
     def _has_all(self) -> bool:
         return self._total is not None and len(self._seen) >= self._total
