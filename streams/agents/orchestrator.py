@@ -156,30 +156,39 @@ class Orchestrator:
             self._advance(part, job, self._advance_command())
 
     def _advance(self, part: OpenJobs, job: Job, command: Command) -> None:
-        """Emit what ``command`` calls for, unless that was done a moment ago."""
+        """Emit what ``command`` calls for."""
         decisions = decide(command, job)
         attempt = due_attempt(job, decisions, self._now())
         if attempt is not None and part.unsure_until_s and not decisions:
             attempt = None  # somebody may have offered it already
         stop = cancel_stop(job)
-        if not decisions and stop is None:
-            if attempt is not None:
-                self.dispatching.admit(part, job.job_id, attempt)
-                self.dispatching.dispatch()
-            return
+        if decisions or stop is not None:
+            self._decide(part, job, decisions, stop)
+        if attempt is not None:
+            # Its task is sent beside the decision, not after it: the fold takes either order.
+            self.dispatching.admit(part, job.job_id, attempt)
+            self.dispatching.dispatch()
+
+    def _decide(
+        self,
+        part: OpenJobs,
+        job: Job,
+        decisions: tuple[JobEvent, ...],
+        stop: StopAttempt | None,
+    ) -> None:
+        """Append decisions, unless that was done a moment ago."""
         output = f"{job.attempt} {[type(decision).__name__ for decision in decisions]}"
         before = part.emitted.get(job.job_id)
         if before is not None and before[0] == output and self._clock() - before[1] < REPEAT_S:
             return
         part.emitted[job.job_id] = (output, self._clock())
-        self._emit(self._append(part, job, decisions, attempt, stop))
+        self._emit(self._append(part, job, decisions, stop))
 
     async def _append(
         self,
         part: OpenJobs,
         job: Job,
         decisions: tuple[JobEvent, ...],
-        attempt: int | None,
         stop: StopAttempt | None,
     ) -> None:
         try:
@@ -191,9 +200,6 @@ class Orchestrator:
                         for each in decisions
                     ]
                 )
-            if attempt is not None:
-                self.dispatching.admit(part, job.job_id, attempt)
-                self.dispatching.dispatch()
             if stop is not None:
                 await self._log.order(stop)
         except LogUnavailableError:

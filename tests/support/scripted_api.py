@@ -51,10 +51,14 @@ class ScriptedApi:
     submitted: list[Body] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Path and query of each GET of a list."""
+    workers: list[Body] = field(default_factory=list)
+    drained: list[str] = field(default_factory=list)
+    """Method and worker of each order."""
 
     def forget(self) -> None:
         """Start over, for the next test."""
         self.jobs, self.urls, self.submitted, self.asked = {}, {}, [], []
+        self.workers, self.drained = [], []
         self.refusal = None
 
     def add(self, url: str, **job: Any) -> ScriptedJob:
@@ -71,6 +75,12 @@ class ScriptedApi:
             routes=[
                 Route("/scrape", self._guarded(self._submit), methods=["POST"]),
                 Route("/jobs", self._guarded(self._list)),
+                Route("/workers", self._guarded(self._list_workers)),
+                Route(
+                    "/workers/{worker}/drain",
+                    self._guarded(self._drain),
+                    methods=["POST", "DELETE"],
+                ),
                 Route("/jobs/{id}", self._guarded(self._show)),
                 Route("/jobs/{id}", self._guarded(self._cancel), methods=["DELETE"]),
                 Route("/jobs/{id}/reviews", self._guarded(self._reviews)),
@@ -98,6 +108,16 @@ class ScriptedApi:
             return _problem(422, {"title": "No scraper accepts this URL", "code": "input.url"})
         answer = {"job_id": job_id, "status": "queued", "estimated_time": "20s"}
         return JSONResponse(answer, status_code=202)
+
+    async def _list_workers(self, request: Request) -> Response:
+        return JSONResponse({"workers": self.workers})
+
+    async def _drain(self, request: Request) -> Response:
+        worker = request.path_params["worker"]
+        if worker not in {known["id"] for known in self.workers}:
+            return _problem(404, {"title": "There is no worker of this name"})
+        self.drained.append(f"{request.method} {worker}")
+        return JSONResponse({"id": worker, "draining": request.method == "POST"}, status_code=202)
 
     async def _show(self, request: Request) -> Response:
         return JSONResponse(self._job(request).job)
