@@ -19,6 +19,7 @@ from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
 from streams.catalogue import Catalogue, Kind
 from streams.dead_letter_box import DeadLetterBox
+from streams.garbage import rare_garbage_collection
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import WORKERS_GROUP
@@ -60,7 +61,8 @@ async def run(settings: Settings) -> None:
             check_webhook=partial(check_webhook_url, settings=settings),
             disk_path=Path(),
         )
-        await serve(build_app(parts), settings, listening=listening)
+        with rare_garbage_collection():  # a batch makes a million objects, and no cycles
+            await serve(build_app(parts), settings, listening=listening)
 
 
 def catalogue_of(settings: Settings) -> Catalogue:

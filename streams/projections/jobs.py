@@ -29,7 +29,7 @@ def row(job: Job) -> Row:
         job.items_total,
         job.partition,
         job.offset,
-        msgspec.json.encode(_without_secret(job)).decode(),
+        msgspec.json.encode(without_secret(job)).decode(),
         job.batch_id,
     )
 
@@ -39,7 +39,8 @@ def job_in(state: str | bytes) -> Job:
     return msgspec.json.decode(state, type=Job)
 
 
-def _without_secret(job: Job) -> Job:
+def without_secret(job: Job) -> Job:
+    """The job as it is stored: the webhook's secret stays in the log alone."""
     if job.webhook is None or job.webhook.secret is None:
         return job
     return replace(job, webhook=replace(job.webhook, secret=None))
