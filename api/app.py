@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.middleware.age import DataAge
 from api.middleware.headers import SecurityHeaders
 from api.middleware.limits import BodyLimit
 from api.middleware.measure import Measure
@@ -20,6 +21,7 @@ from api.parts import Api, ApiParts, assembled
 from api.problems import problem_response
 from api.routes import (
     about,
+    again,
     asyncapi,
     batches,
     dlq,
@@ -43,6 +45,7 @@ RESOURCES = (
     page,
     scrape,
     batches,
+    again,
     jobs,
     dlq,
     reviews,
@@ -75,6 +78,7 @@ def build_app(parts: ApiParts) -> Starlette:
             Middleware(SecurityHeaders),
             Middleware(Measure, metrics=api.metrics),
             Middleware(Problems, links=api.links),
+            Middleware(DataAge, age=parts.live.store_age),
             Middleware(TraceContext),
             Middleware(
                 BodyLimit,

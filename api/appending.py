@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from api.parts import Api
-from api.problems import UncertainBatchError
+from api.refusals import UncertainBatchError
 from streams.domain.events import NewEvent
 from streams.errors import LogUnavailableError
 
@@ -23,7 +23,9 @@ def check_log(api: Api) -> None:
         raise LogUnavailableError("Kafka does not answer; nothing was stored, try again")
 
 
-async def append_all(api: Api, events: Sequence[NewEvent], batch_id: str) -> dict[int, int]:
+async def append_all(
+    api: Api, events: Sequence[NewEvent], batch_id: str | None = None
+) -> dict[int, int]:
     """Append ``events``; returns once all are durable, with the end of each partition's share.
 
     They go in one piece: whoever reads them would take the processor from those that are still

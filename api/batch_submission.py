@@ -14,7 +14,9 @@ from api.appending import append_all, check_log
 from api.bulk import Item, ItemReader
 from api.idempotency import READ_BACK_S
 from api.parts import Api
-from api.problems import AllRefusedError, ViewBehindError
+from api.pressure import check_room
+from api.problems import ViewBehindError
+from api.refusals import AllRefusedError
 from streams.domain.events import NewEvent, new_event
 from streams.domain.ids import JobId, batch_job_id, keyed_batch_id, new_batch_id, new_job_id
 from streams.domain.job import Status
@@ -69,6 +71,7 @@ async def submit_batch(
     board = api.parts.live.memory.batches
     board.open(batch_id)  # before the first job can be read back
     check_log(api)
+    check_room(api, len(items) - len(known))
     events: list[NewEvent] = []
     for index, item in enumerate(items):
         if index % CHECKED_AT_ONCE == 0:

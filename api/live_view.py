@@ -12,6 +12,7 @@ from api.job_memory import Entry, JobMemory
 from api.log_ends import LogEnds
 from api.pause import Pause
 from api.problems import ViewBehindError
+from api.store_age import StoreAge
 from api.story import Story
 from schemas.errors import RegistryError
 from streams.adapters.records import Records
@@ -70,6 +71,7 @@ class LiveView:
         """
         self.memory = JobMemory() if memory is None else memory
         self.durations = Durations()
+        self.store_age = StoreAge()
         self._reader = reader
         self._store = store
         self._records = records
@@ -256,7 +258,10 @@ class LiveView:
         while True:
             await asyncio.sleep(self._tidy_every_s)
             try:
-                self.memory.forget(await self._store.stored_ends(JOB_EVENTS))
+                self.store_age.note(self._positions)
+                stored = await self._store.stored_ends(JOB_EVENTS)
+                self.store_age.learn(stored)
+                self.memory.forget(stored)
             except UnavailableError as error:
                 log.warning("live view cannot forget", extra={"reason": str(error)})
 

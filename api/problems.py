@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.links import Links
+from api.refusals import AllRefusedError, UncertainBatchError
 from streams.errors import (
     InvalidRequestError,
     LogUnavailableError,
@@ -113,6 +114,30 @@ KINDS: Mapping[str, ProblemKind] = {
             "Send `Content-Type: application/json`.",
         ),
         ProblemKind(
+            "job_open",
+            409,
+            "The job has not ended",
+            "Wait for its end, or cancel it; then try it again.",
+        ),
+        ProblemKind(
+            "job_complete",
+            409,
+            "The job has all that there was",
+            "Clone it to scrape the same page anew.",
+        ),
+        ProblemKind(
+            "request_gone",
+            409,
+            "The job's request is not kept any more",
+            "Send it again with POST /scrape.",
+        ),
+        ProblemKind(
+            "queue_full",
+            429,
+            "As many jobs are open as may be",
+            "Send it again after `Retry-After` seconds.",
+        ),
+        ProblemKind(
             "log_unavailable",
             503,
             "Kafka does not acknowledge",
@@ -185,26 +210,6 @@ class UncertainWriteError(LogUnavailableError):
         self.job_id = job_id
 
 
-class UncertainBatchError(LogUnavailableError):
-    """The acknowledgement of a batch was lost: its jobs may be stored, all, some or none."""
-
-    def __init__(self, batch_id: str) -> None:
-        super().__init__(
-            "Kafka did not acknowledge in time, so it is not known how much of the batch was "
-            f"stored: GET /batches/{batch_id} tells as soon as Kafka is back. With an "
-            "`Idempotency-Key`, send it again: what is missing is stored then, and nothing twice"
-        )
-        self.batch_id = batch_id
-
-
-class AllRefusedError(InvalidRequestError):
-    """No request of a batch can work."""
-
-    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__("none of the requests can work; `errors` says why, one by one")
-        self.errors = errors
-
-
 def problem_fields(error: ScrapestreamError, links: Links) -> dict[str, Any]:
     """The members of a problem that ``error`` alone gives: for one of many items."""
     kind = KINDS.get(error.code, KINDS["invalid_request"])
@@ -246,7 +251,7 @@ def _explained(
         case UnavailableError():
             kind = KINDS.get(error.code, KINDS["unavailable"])
             more = {"job_id": error.job_id} if isinstance(error, UncertainWriteError) else {}
-            if isinstance(error, UncertainBatchError):
+            if isinstance(error, UncertainBatchError) and error.batch_id:
                 more = {"batch_id": error.batch_id}
             return kind, str(error), {"Retry-After": str(error.retry_after_s)}, more
         case InvalidRequestError():

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx2
+import psutil
 
 from bench.report import line
 from scrapestream.stack import Stack
@@ -25,18 +26,23 @@ async def measure(directory: Path) -> None:
     ):
         body = json.dumps([_request(number) for number in range(JOBS)]).encode()
         line("body", len(body) / 1e6, "MB")
-        took_s = [await _one(api, body, number) for number in range(1, CALLS + 1)]
+        process = psutil.Process(stack.addresses.pids["api"])
+        took_s = [await _one(api, process, body, number) for number in range(1, CALLS + 1)]
     for seconds in took_s:
         line(f"{JOBS:,} jobs submitted and acknowledged", seconds, "s", at_most=1.0)
 
 
-async def _one(api: httpx2.AsyncClient, body: bytes, number: int) -> float:
+async def _one(api: httpx2.AsyncClient, process: psutil.Process, body: bytes, number: int) -> float:
+    before = process.cpu_times()
     began_s = time.perf_counter()
     headers = {"Content-Type": "application/json"}
     answer = await api.post("/jobs/batch", content=body, headers=headers)
     took_s = time.perf_counter() - began_s
     if answer.status_code != 202:
         raise RuntimeError(answer.text)
+    after = process.cpu_times()
+    worked_s = after.user + after.system - before.user - before.system
+    line("processor time of the API meanwhile", worked_s, "s")
     batch = answer.json()
     asked_s = time.perf_counter()
     counted = (await api.get(f"/batches/{batch['batch_id']}")).raise_for_status().json()

@@ -16,8 +16,10 @@ from streams.dead_letters import (
     Place,
     Resolution,
     marker,
+    place_text,
     requeued,
 )
+from streams.domain.events import Recorded
 from streams.domain.ids import event_id
 from streams.domain.webhook import DeliveryScheduled, RecordedDelivery
 from streams.errors import LogUnavailableError, UnavailableError, UnreadableRecordError
@@ -88,17 +90,33 @@ class DeadLetterBox:
 
     async def record(self, letter: Letter) -> RawRecord:
         """The letter's bytes."""
-        topic, partition, offset = letter.place
+        raw = await self.fetch(letter.place)
+        if raw is None:
+            raise LogUnavailableError(f"Kafka does not keep {letter.id} any more")
+        return raw
+
+    async def fetch(self, place: Place) -> RawRecord | None:
+        """One record of any topic; None when it is not kept any more."""
+        topic, partition, offset = place
         async with self._reading:
             self._reader.assign({(topic, partition): offset})
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
                     while True:
                         for raw in await self._reader.read(timeout_s=1.0, most=1):
-                            if raw.offset == offset:
-                                return raw
+                            # The oldest kept record comes in place of one that is gone.
+                            return raw if raw.offset == offset else None
             except TimeoutError as error:
-                raise LogUnavailableError(f"Kafka does not give {letter.id}") from error
+                raise LogUnavailableError(f"Kafka does not give {place_text(place)}") from error
+
+    async def job_event(self, raw: RawRecord) -> Recorded:
+        """The job event in a record.
+
+        Raises:
+            UnreadableRecordError: there is none in it.
+        """
+        await self._records.learn([raw])
+        return self._records.read_event(raw)
 
     async def delivery(self, raw: RawRecord) -> RecordedDelivery | None:
         """The webhook in a letter; None when it holds none that can be read."""

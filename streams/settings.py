@@ -126,6 +126,8 @@ class Settings:
 
     max_body_bytes: int = 1_048_576
     """Longest request body, bytes."""
+    max_open_jobs: int = 100_000
+    """Jobs that may wait or run; with more, submissions are refused for a while."""
     max_batch_body_bytes: int = 33_554_432
     """Longest body of ``POST /jobs/batch``, bytes."""
     max_batch_jobs: int = 25_000

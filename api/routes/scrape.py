@@ -15,6 +15,7 @@ from api.idempotency import fingerprint, key_in, known_job, winner
 from api.middleware.trace import traceparent_of
 from api.parts import Api
 from api.payloads import json_response
+from api.pressure import check_room
 from api.problems import UncertainWriteError
 from api.requests import read_body
 from api.routes.resource import resource
@@ -40,6 +41,7 @@ def routes(api: Api) -> list[BaseRoute]:
         key = key_in(request)
         if key is not None:
             return await _submit_once(api, asked, kind, traceparent_of(request), key)
+        check_room(api, 1)
         new = _event(api, asked, kind, traceparent_of(request), new_job_id())
         recorded = await append(api, new)
         estimate = _estimate(api, kind)
@@ -57,6 +59,7 @@ async def _submit_once(
     mark = fingerprint(asked, api.parts.settings.secret_key)
     if await known_job(api, job_id, mark) is not None:
         return _accepted(api, job_id, _estimate(api, kind), REPLAYED)
+    check_room(api, 1)
     new = _event(api, asked, kind, traceparent, job_id, mark)
     # Not noted: of two that race, the first in the log is the job, not the first we know of.
     await winner(api, await append(api, new), mark)

@@ -48,7 +48,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "scrape": Verb("scrapestream.cli.scrape:scrape", "Submit URLs, and follow them.", JOBS),
     "jobs": Verb("scrapestream.cli.jobs:jobs", "List jobs, newest first.", JOBS),
-    "job": Verb("scrapestream.cli.job:app", "Show, follow or cancel a job.", JOBS),
+    "job": Verb("scrapestream.cli.job:app", "Show, follow, cancel, retry or clone a job.", JOBS),
     "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
     "export": Verb(

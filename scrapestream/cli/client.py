@@ -33,6 +33,7 @@ _EXIT_CODES = {
     401: ExitCode.NOT_ALLOWED,
     403: ExitCode.NOT_ALLOWED,
     404: ExitCode.NOT_FOUND,
+    429: ExitCode.UNREACHABLE,
     413: ExitCode.USAGE,
     415: ExitCode.USAGE,
     422: ExitCode.USAGE,
@@ -120,6 +121,10 @@ class ApiClient:
     async def cancel(self, job_id: str) -> Body:
         """Ask for the job's end; the job as it stands then."""
         return await self.call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+
+    async def ask_again(self, job_id: str, how: str) -> Body:
+        """Make a new job of an old one: ``how`` is ``retry`` or ``clone``."""
+        return await self.call("POST", f"/jobs/{quote(job_id, safe='')}/{how}")
 
     async def read_reviews(self, job_id: str) -> Body:
         """All reviews of the job so far, with ``complete``."""

@@ -1,8 +1,9 @@
-"""``job show``, ``job follow`` and ``job cancel``."""
+"""``job show``, ``job follow``, ``job cancel``, ``job retry`` and ``job clone``."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 
 @app.callback()
 def job() -> None:
-    """Show, follow or cancel a job."""
+    """Show, follow, cancel, retry or clone a job."""
 
 
 @app.command()
@@ -119,6 +120,54 @@ def cancel(
     async def run() -> list[ExitCode]:
         async with open_client(address) as client:
             return [await _cancel(client, job_id, as_json=as_json) for job_id in job_ids]
+
+    exit_code = worst(asyncio.run(run()))
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+@app.command()
+def retry(
+    *,
+    job_ids: JobsArgument,
+    as_json: JsonOption = False,
+    api: ApiOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Try ended jobs again, each as a new job; prints the new ids."""
+    _ask_again(job_ids, "retry", find_api(api, data_dir), as_json=as_json)
+
+
+@app.command()
+def clone(
+    *,
+    job_ids: JobsArgument,
+    as_json: JsonOption = False,
+    api: ApiOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Ask for the same as other jobs did; prints the new ids."""
+    _ask_again(job_ids, "clone", find_api(api, data_dir), as_json=as_json)
+
+
+def _ask_again(job_ids: list[str], how: str, address: str, *, as_json: bool) -> None:
+    async def ask(client: ApiClient, job_id: str) -> ExitCode:
+        try:
+            answer = await client.ask_again(job_id, how)
+        except CliError as error:
+            complain(f"{job_id}: {error}")
+            return exit_code_of(error)
+        if as_json:
+            print_json(answer)
+        else:
+            say(f"queued  job {answer['job_id']}  {how} of {job_id}")
+            sys.stdout.write(f"{answer['job_id']}\n")
+            sys.stdout.flush()
+        return ExitCode.OK
+
+    async def run() -> list[ExitCode]:
+        async with open_client(address) as client:
+            return [await ask(client, job_id) for job_id in job_ids]
 
     exit_code = worst(asyncio.run(run()))
     if exit_code:

@@ -21,6 +21,7 @@ from streams.catalogue import Catalogue, Kind
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.fleet_reader import FleetReader
+from streams.garbage import rare_garbage_collection
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import WORKERS_GROUP
@@ -69,7 +70,8 @@ async def run(settings: Settings) -> None:
             tenant_weight=limits_of(settings).weight,
             disk_path=Path(),
         )
-        await serve(build_app(parts), settings, listening=listening)
+        with rare_garbage_collection():  # a batch makes a million objects, and no cycles
+            await serve(build_app(parts), settings, listening=listening)
 
 
 def catalogue_of(settings: Settings) -> Catalogue:

@@ -17,6 +17,7 @@ from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
 from streams.errors import StoreUnavailableError, UnreadableRecordError
 from streams.ports import ItemPage, JobOfBatch, JobQuery, TopicPartition
+from streams.projections.jobs import without_secret
 from streams.topics import JOB_EVENTS, PARTITIONS, SCRAPED_ITEMS
 
 
@@ -156,7 +157,7 @@ class MemoryJobStore:
         events.append(recorded)
         job = evolve(self._jobs.get(recorded.job_id), recorded)
         if job is not None:
-            self._jobs[recorded.job_id] = job
+            self._jobs[recorded.job_id] = without_secret(job)
 
     def _store_item(self, item: RecordedItem) -> None:
         self._items[item.job_id][item.event_id] = item

@@ -20,7 +20,7 @@ from streams.domain.events import (
     Webhook,
 )
 from streams.domain.job import AttemptState, Job, has_expired
-from streams.domain.retry import RetryPolicy, retry_delay_s
+from streams.domain.retry import RULES, AttemptEnd, RetryPolicy, wait_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,19 +90,26 @@ def _advanced(command: Advance, job: Job) -> tuple[Decision, ...]:
         case AttemptState.SUCCEEDED:
             return (_completed(job, job.outcome or "completed", job.message),)
         case AttemptState.STOPPED:
-            due_at = job.attempt_changed_at + timedelta(seconds=job.retry_after_s or 0.0)
-            return (AttemptScheduled(attempt=job.attempt + 1, due_at=due_at),)
+            return _after(AttemptEnd.HANDED_BACK, command, job)
         case AttemptState.LOST:
-            # Not the site's fault: another worker may go on at once.
-            return _next_attempt(job, delay_s=0.0)
+            return _after(AttemptEnd.LOST, command, job)
         case AttemptState.FAILED:
-            pause_s = retry_delay_s(command.retry, job.job_id, max(1, job.attempts_spent))
-            return _next_attempt(job, delay_s=max(pause_s, job.retry_after_s or 0.0))
+            end = AttemptEnd.FAILED if job.may_retry else AttemptEnd.REFUSED
+            return _after(end, command, job)
 
 
-def _next_attempt(job: Job, delay_s: float) -> tuple[Decision, ...]:
-    if job.may_retry and job.attempts_spent < job.max_attempts:
-        due_at = job.attempt_changed_at + timedelta(seconds=delay_s)
+def _after(end: AttemptEnd, command: Advance, job: Job) -> tuple[Decision, ...]:
+    """The next attempt as the table of ``streams.domain.retry`` has it, or the job's end."""
+    rule = RULES[end]
+    if rule.again and (rule.is_free or job.attempts_spent < job.max_attempts):
+        pause_s = wait_s(
+            rule,
+            command.retry,
+            job.job_id,
+            failures=job.attempts_spent,
+            asked_s=job.retry_after_s,
+        )
+        due_at = job.attempt_changed_at + timedelta(seconds=pause_s)
         return (AttemptScheduled(attempt=job.attempt + 1, due_at=due_at),)
     if job.items_count > 0:
         # What was found is worth having; the outcome says that it is not all.

@@ -221,6 +221,7 @@ def _started(job: Job, event: AttemptStarted, at: datetime) -> Changes:
         attempt_state=AttemptState.RUNNING,
         attempt_changed_at=at,
         due_at=None,
+        retry_after_s=None,
         worker=event.worker,
         lease_s=event.lease_s,
         started_at=job.started_at or at,

@@ -38,6 +38,11 @@ def batch_job_id(batch_id: str, index: int) -> JobId:
     return JobId(uuid.uuid5(NAMESPACE, f"{batch_id}/{index}").hex)
 
 
+def retry_job_id(job_id: str) -> JobId:
+    """The id of the job that tries ``job_id`` again: asking twice makes one."""
+    return JobId(uuid.uuid5(NAMESPACE, f"{job_id}/retry").hex)
+
+
 def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int = 0) -> str:
     """The same event gets the same id each time it is written, by whomever.
 

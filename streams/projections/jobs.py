@@ -40,7 +40,7 @@ def job_in(state: str | bytes) -> Job:
 
 
 def without_secret(job: Job) -> Job:
-    """The job as it is stored."""
+    """The job as it is stored: the webhook's secret stays in the log alone."""
     if job.webhook is None or job.webhook.secret is None:
         return job
     return replace(job, webhook=replace(job.webhook, secret=None))

@@ -83,6 +83,7 @@ class ScriptedApi:
                 ),
                 Route("/jobs/{id}", self._guarded(self._show)),
                 Route("/jobs/{id}", self._guarded(self._cancel), methods=["DELETE"]),
+                Route("/jobs/{id}/{how:str}", self._guarded(self._again), methods=["POST"]),
                 Route("/jobs/{id}/reviews", self._guarded(self._reviews)),
                 Route("/jobs/{id}/events", self._guarded(self._events)),
                 Route("/jobs/{id}/stream", self._guarded(self._stream)),
@@ -124,6 +125,10 @@ class ScriptedApi:
 
     async def _cancel(self, request: Request) -> Response:
         return JSONResponse({**self._job(request).job, "status": "cancelled"}, status_code=202)
+
+    async def _again(self, request: Request) -> Response:
+        job_id = f"{request.path_params['how']}-of-{request.path_params['id']}"
+        return JSONResponse({"job_id": job_id, "status": "queued"}, status_code=202)
 
     async def _reviews(self, request: Request) -> Response:
         job = self._job(request)
