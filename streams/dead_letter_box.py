@@ -77,8 +77,7 @@ class DeadLetterBox:
         async with self._reading:
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
-                    for topic in DLQ_TOPICS:
-                        await self._read_on(topic)
+                    await self._read_on()
             except TimeoutError as error:
                 raise LogUnavailableError("Kafka does not give the dead letters") from error
             self._was_read = True
@@ -99,13 +98,15 @@ class DeadLetterBox:
         """One record of any topic; None when it is not kept any more."""
         topic, partition, offset = place
         async with self._reading:
-            self._reader.assign({(topic, partition): offset})
+            # With the topics that are followed, or the reader forgets that there are such.
+            self._reader.assign({**self._positions, (topic, partition): offset})
             try:
                 async with asyncio.timeout(READ_WITHIN_S):
                     while True:
                         for raw in await self._reader.read(timeout_s=1.0, most=1):
-                            # The oldest kept record comes in place of one that is gone.
-                            return raw if raw.offset == offset else None
+                            if (raw.topic, raw.partition) == (topic, partition):
+                                # The oldest kept record comes in place of one that is gone.
+                                return raw if raw.offset == offset else None
             except TimeoutError as error:
                 raise LogUnavailableError(f"Kafka does not give {place_text(place)}") from error
 
@@ -150,20 +151,26 @@ class DeadLetterBox:
     async def _resolve(self, letter: Letter, resolution: Resolution) -> None:
         await self._log.put([marker(letter.place, resolution, datetime.now(UTC))])
 
-    async def _read_on(self, topic: str) -> None:
-        ends = await self._reader.ends(topic)
-        starts = await self._reader.starts(topic)
-        for partition, end in ends.items():
-            part = (topic, partition)
-            at = max(self._positions.get(part, 0), starts.get(partition, 0))
-            if at < end:
-                self._reader.assign({part: at})
-            while at < end:
-                for raw in await self._reader.read(timeout_s=1.0):
-                    if (raw.topic, raw.partition) == part and raw.offset >= at:
-                        at = raw.offset + 1
-                        self._apply(raw)
-            self._positions[part] = at
+    async def _read_on(self) -> None:
+        """Read every dead-letter topic to its end."""
+        left: dict[TopicPartition, int] = {}
+        for topic in DLQ_TOPICS:
+            starts = await self._reader.starts(topic)
+            for partition, end in (await self._reader.ends(topic)).items():
+                part = (topic, partition)
+                at = max(self._positions.get(part, 0), starts.get(partition, 0))
+                self._positions[part] = at
+                if at < end:
+                    left[part] = end
+        if left:
+            self._reader.assign(self._positions)
+        while left:
+            for raw in await self._reader.read(timeout_s=1.0):
+                part = (raw.topic, raw.partition)
+                if raw.offset >= self._positions.get(part, raw.offset + 1):
+                    self._positions[part] = raw.offset + 1
+                    self._apply(raw)
+            left = {part: end for part, end in left.items() if self._positions[part] < end}
 
     def _apply(self, raw: RawRecord) -> None:
         letter = self._letters[raw.topic].apply(raw)
