@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import ApiClient, Body, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import ApiClient, open_client
 from scrapestream.cli.exits import CliError, ExitCode, worst
 from scrapestream.cli.following import run_detachable
 from scrapestream.cli.output import print_json, print_table, say

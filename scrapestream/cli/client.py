@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,14 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from scrapestream import __version__
+from scrapestream.cli.answers import (
+    Body,
+    RefusedError,
+    UnreachableError,
+    object_in,
+    reason_of,
+    refusal_of,
+)
 from scrapestream.cli.exits import CliError, ExitCode
 
 TIMEOUT_S = 30.0
@@ -25,40 +32,7 @@ PAGE = 100
 FINAL = frozenset({"completed", "failed", "cancelled"})
 BATCH_ENDED = "ended"
 
-Body = dict[str, Any]
 Notify = Callable[[str], None]
-
-_EXIT_CODES = {
-    400: ExitCode.USAGE,
-    401: ExitCode.NOT_ALLOWED,
-    403: ExitCode.NOT_ALLOWED,
-    404: ExitCode.NOT_FOUND,
-    429: ExitCode.UNREACHABLE,
-    413: ExitCode.USAGE,
-    415: ExitCode.USAGE,
-    422: ExitCode.USAGE,
-    502: ExitCode.UNREACHABLE,
-    503: ExitCode.UNREACHABLE,
-    504: ExitCode.UNREACHABLE,
-}
-
-
-class UnreachableError(CliError):
-    """Nobody answers at the API's address."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(
-            f"no answer from {address} ({reason}); is the stack running? scrapestream status",
-            ExitCode.UNREACHABLE,
-        )
-
-
-class RefusedError(CliError):
-    """The API answered no; its text is the problem's title and detail."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message, _EXIT_CODES.get(status, ExitCode.FAILED))
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +173,12 @@ class ApiClient:
                         last_id = event.id or last_id
                         if not event.data:
                             continue
-                        message = Message(last_id, _object(event.data))
+                        message = Message(last_id, object_in(event.data))
                         yield message
                         if message.is_last:
                             return
             except httpx2.TransportError as error:
-                reason = _reason(error)
+                reason = reason_of(error)
                 if not last_id and not failures:
                     raise UnreachableError(self._address, reason) from None
             except RefusedError as error:
@@ -229,17 +203,17 @@ class ApiClient:
             async with self._http.stream("GET", path, params=params, timeout=timeout) as response:
                 if response.is_error:
                     await response.aread()
-                    raise _refusal(response)
+                    raise refusal_of(response)
                 yield Download(
                     total=_count_in(response),
                     is_complete=response.headers.get("x-job-complete") == "true",
                     pieces=response.aiter_bytes(),
                 )
         except httpx2.ConnectError as error:
-            raise UnreachableError(self._address, _reason(error)) from None
+            raise UnreachableError(self._address, reason_of(error)) from None
         except httpx2.TransportError as error:
             raise CliError(
-                f"the answer broke off ({_reason(error)}), and nothing was kept; try again",
+                f"the answer broke off ({reason_of(error)}), and nothing was kept; try again",
                 ExitCode.UNREACHABLE,
             ) from None
 
@@ -255,7 +229,7 @@ class ApiClient:
                 return
             if response.is_error:
                 await response.aread()
-                raise _refusal(response)
+                raise refusal_of(response)
             yield httpx2.EventSource(response)
 
     async def _pages(
@@ -275,10 +249,10 @@ class ApiClient:
         try:
             response = await self._http.request(method, path, **options)
         except httpx2.TransportError as error:
-            raise UnreachableError(self._address, _reason(error)) from None
+            raise UnreachableError(self._address, reason_of(error)) from None
         if response.is_error:
-            raise _refusal(response)
-        return _object(response.text) if response.content else {}
+            raise refusal_of(response)
+        return object_in(response.text) if response.content else {}
 
 
 def _count_in(response: httpx2.Response) -> int:
@@ -299,30 +273,3 @@ async def open_client(address: str, *, pause_s: float = 0.5) -> AsyncIterator[Ap
         headers={"user-agent": f"scrapestream/{__version__}"},
     ) as http:
         yield ApiClient(http, pause_s=pause_s)
-
-
-def _reason(error: httpx2.TransportError) -> str:
-    return str(error) or type(error).__name__
-
-
-def _object(text: str) -> Body:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise CliError("the answer is no JSON object; is this address a Scrapestream API?")
-    return value
-
-
-def _refusal(response: httpx2.Response) -> RefusedError:
-    try:
-        problem = response.json()
-        parts = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
-        code = f" [{problem['code']}]" if problem.get("code") else ""
-        text = ": ".join(dict.fromkeys(parts)) + code
-    except (ValueError, AttributeError, TypeError):
-        text = ""
-    return RefusedError(
-        response.status_code, text or f"{response.status_code} {response.reason_phrase}"
-    )

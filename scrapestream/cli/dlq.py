@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import Body, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import open_client
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.jobs import moment_text
 from scrapestream.cli.output import print_json, print_table, say

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import ApiClient, Body, Message, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import ApiClient, Message, open_client
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.following import run_detachable
 from scrapestream.cli.jobs import moment_text

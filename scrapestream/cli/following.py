@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import typer
 
-from scrapestream.cli.client import FINAL, ApiClient, Body
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import FINAL, ApiClient
 from scrapestream.cli.exits import CliError, ExitCode, exit_code_of
 from scrapestream.cli.export import save_export
 from scrapestream.cli.formats import ONE_JOB, Format, render, size_text, write_text

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import ApiClient, Body, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import ApiClient, open_client
 from scrapestream.cli.exits import CliError, ExitCode, exit_code_of, worst
 from scrapestream.cli.following import follow_jobs, run_detachable, write_reviews
 from scrapestream.cli.formats import Format, format_of

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import Body, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import open_client
 from scrapestream.cli.output import print_json, print_table, say, status_text
 from scrapestream.cli.text import plain
 from streams.domain.job import Status

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scrapestream.cli.address import find_settings
-from scrapestream.cli.client import Body, open_client
+from scrapestream.cli.answers import Body
+from scrapestream.cli.client import open_client
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.output import print_json, print_table, say
 from scrapestream.cli.text import json_text, plain, short

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_api
-from scrapestream.cli.client import ApiClient, UnreachableError, open_client
+from scrapestream.cli.answers import UnreachableError
+from scrapestream.cli.client import ApiClient, open_client
 from scrapestream.cli.exits import CliError, ExitCode, exit_code_of, worst
 from scrapestream.cli.following import follow_jobs, run_detachable, write_reviews
 from scrapestream.cli.formats import ONE_JOB, Format, format_of

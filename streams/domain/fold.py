@@ -7,11 +7,11 @@ build a whole ``Job`` for every event would cost many times what the decision co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
 
+from streams.domain.changes import Changes
 from streams.domain.events import (
     AttemptFailed,
     AttemptLost,
@@ -22,7 +22,6 @@ from streams.domain.events import (
     AttemptSucceeded,
     CancelRequested,
     ExtractionReported,
-    Fact,
     ItemsSpan,
     ProgressReported,
     Recorded,
@@ -38,39 +37,6 @@ LOST_MESSAGES = {
     "worker.lost": "the worker was not heard of any more",
     "job.timeout": "the attempt ran past its time",
 }
-
-
-class Changes(TypedDict, total=False):
-    """Fields of a ``Job`` that its events change after the first one."""
-
-    status: Status
-    updated_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    attempt: int
-    attempts_spent: int
-    attempt_state: AttemptState
-    attempt_changed_at: datetime
-    due_at: datetime | None
-    worker: str | None
-    lease_s: float
-    may_retry: bool
-    retry_after_s: float | None
-    cancel_requested_at: datetime | None
-    cancel_reason: str
-    stage: str
-    title: str
-    facts: Mapping[str, Fact]
-    items_total: int | None
-    items_count: int
-    items: ItemsSpan | None
-    sources: Mapping[str, int]
-    sources_attempt: int
-    outcome: str | None
-    reason: str | None
-    message: str
-    offset: int
-    events_count: int
 
 
 NOTHING = Changes()

@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from scrapestream.cli.client import Message, RefusedError, UnreachableError, open_client
+from scrapestream.cli.answers import RefusedError, UnreachableError
+from scrapestream.cli.client import Message, open_client
 from scrapestream.cli.progress import Lines, Pace
 from tests.support.command import Run
 from tests.support.job_scripts import ended, messages, review

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from schemas.catalog import all_schemas, schemas_in
 from streams.domain import events
+from streams.domain.changes import Changes
 from streams.domain.decide import Advance, decide
 from streams.domain.events import AUTHORS, Author, Decision, JobEvent, Report, Request
-from streams.domain.fold import Changes, evolve, fold
+from streams.domain.fold import evolve, fold
 from streams.domain.job import Job
 from tests.domain.test_job_story import ALL, ASKED, CRASHED, FIRST_TRY, HALF, READ, TAKEN, later
 from tests.support.given import recorded
