@@ -18,6 +18,7 @@ from embedded.jars import Jars, fetch_jars
 from embedded.kafka import kafka_part
 from embedded.part import Part, is_free
 from embedded.registry import registry_part
+from scrapers.registry import all_scrapers
 from scrapestream.data_directory import Addresses, DataDirectory
 from scrapestream.guardian import end_members
 from scrapestream.machine import missing_parts, sandbox_impossible
@@ -206,7 +207,7 @@ class Stack:
             missing_parts(
                 self._settings,
                 java=bool(own & JAVA_PARTS),
-                browser="worker" in self._roles and self._workers > 0,
+                browser="worker" in self._roles and self._workers > 0 and self._has_browsers(),
             )
         )
         if missing:
@@ -221,6 +222,12 @@ class Stack:
                 f"port {port} of {host} is taken by another program; "
                 "choose one: scrapestream up --port PORT (0: any free one)"
             )
+
+    def _has_browsers(self) -> bool:
+        """Whether the workers take kinds that need one."""
+        known = all_scrapers()
+        kinds = self._settings.worker_kinds or known
+        return any(kind in known and known[kind].needs_browser for kind in kinds)
 
     def _set_defaults(self, demo: DemoSite | None) -> None:
         """Settings of a stack on one machine; what the user set stays."""
