@@ -168,6 +168,8 @@ class DemoSite:
                 truth = exact_truth_of(
                     review, origin, counted_from=self._counted_from, look=visit.look
                 )
+                if not visit.look.is_readable:
+                    truth["likes"] = None  # the answers do not hold them
             else:
                 truth = truth_of(review, origin, look=visit.look)
             items.append({**_as_json(truth), "position": position})

@@ -55,6 +55,18 @@ def test_a_page_that_has_changed_says_which_fields_and_gives_9(run: Run, place: 
     assert "rating" not in told
 
 
+def test_cards_that_nobody_can_read_are_drift_although_the_network_has_all(
+    run: Run, place: str
+) -> None:
+    page = f"{place}?reviews=40&cards=unreadable&network=1"
+    result = run("probe", KIND, page, "--json")
+
+    assert result.exit_code == ExitCode.DRIFTED, result.stdout
+    found = json.loads(result.stdout)
+    assert (found["items"], found["sources"]) == (10, {"network": 10})
+    assert found["drifted"] == ["card"]
+
+
 def test_a_page_where_nothing_can_be_read_gives_1_and_the_outcome(run: Run, place: str) -> None:
     result = run("probe", KIND, f"{place}?view=captcha")
 

@@ -6,8 +6,9 @@ What must be found is what the site says of the same URL (``/truth/...``).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -76,6 +77,15 @@ LIST_CASES = {
     "a list that wants to be moved": Case(query="stuck_at=10", reviews=20),
     "a list that wants to be loaded again": Case(query="reload_at=10", reviews=20),
     "a batch that fails once": Case(query="error_at=2", reviews=30),
+    # Reviews that the page fetches in Google's own answers.
+    "answers of the network": Case(query="network=1", reviews=30),
+    "answers of the older kind": Case(query="network=rpc", reviews=30),
+    "answers in Russian": Case(query="network=1&lang=ru"),
+    "answers with the ends of cut texts": Case(query="network=1&truncate=1", reviews=30),
+    "an answer that fails once": Case(query="network=1&error_at=2&error_status=429", reviews=30),
+    "answers, newest first": Case(
+        query="network=1", options={"sort": "newest"}, truth="sort=newest", reviews=30
+    ),
     # The way to the place.
     "a short link": Case(kind="short"),
     "the one result of a search": Case(kind="maps/search", query="results=one"),
@@ -180,6 +190,13 @@ def test_a_place_gives_all_that_it_shows(browser: Browser, site: str, name: str)
     )
     assert finished.outcome == case.outcome
     assert case.message in finished.message
+    if "network=" in case.query:
+        # On a busy machine an answer may be heard too late: then the card alone is the truth.
+        cards = truth_of(site, replace(case, query=re.sub(r"network=\w+", "", case.query)))
+        pairs = zip(truth, cards, strict=True)
+        heard = {item["review_id"] for item in items if item["source"] == "network"}
+        assert heard
+        truth = [both if both["review_id"] in heard else card for both, card in pairs]
     expected = truth[case.known :]
     assert_equal(items, expected if case.count is None else expected[: case.count])
 

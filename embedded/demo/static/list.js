@@ -32,8 +32,8 @@ export function startList(panel, boot, remember) {
       answer = await fetch(`${boot.list}${common}&tries=${tries}&offset=${next}${moved}&list=${encodeURIComponent(boot.list)}`);
     }
     if (!panel.isConnected) return;
-    isLoading = false;
     const batch = await answer.json();
+    isLoading = false;  // not before `next` is known: a scroll meanwhile would ask for the same again
     if (!answer.ok) {
       tries += 1;
       if (batch.sorry) setTimeout(() => location.assign(batch.sorry), LAST_LOOK_MS);
