@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,6 @@ from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_
 from scrapestream.cli.answers import Body
 from scrapestream.cli.client import ApiClient, open_client
 from scrapestream.cli.exits import CliError, ExitCode, worst
-from scrapestream.cli.following import run_detachable
 from scrapestream.cli.output import print_json, print_table, say
 from scrapestream.cli.text import complain, plain
 
@@ -60,19 +59,19 @@ def submit(
     """Submit many requests in one call; prints the batch's id."""
     address = find_api(api, data_dir)
     content, media_type = body_of(_read(file))
+    begun: list[str] = []
 
     async def run() -> ExitCode:
         async with open_client(address) as client:
             answer = await client.submit_batch(content, media_type, key)
+            begun.append(str(answer["batch_id"]))
             _show_submitted(answer, as_json=as_json)
             codes = [ExitCode.USAGE] if answer["refused"] else []
             if follow:
                 codes.append(await _follow(client, str(answer["batch_id"]), as_json=as_json))
             return worst(codes)
 
-    exit_code = run_detachable(run(), {})
-    if exit_code:
-        raise typer.Exit(exit_code)
+    _run_detachable(run(), begun)
 
 
 @app.command()
@@ -105,9 +104,7 @@ def show(
         )
         return ExitCode.OK
 
-    exit_code = run_detachable(run(), {})
-    if exit_code:
-        raise typer.Exit(exit_code)
+    _run_detachable(run(), [batch_id])
 
 
 @app.command()
@@ -130,6 +127,21 @@ def cancel(
         print_json(answer)
     else:
         say(f"asked for the end of {answer['cancel_requested']:,} jobs of batch {batch_id}")
+
+
+def _run_detachable(work: Coroutine[Any, Any, ExitCode], batches: Sequence[str]) -> None:
+    """Run ``work`` and exit with its code; Ctrl-C leaves the batch running, and says so."""
+    try:
+        exit_code = asyncio.run(work)
+    except KeyboardInterrupt:
+        for batch_id in batches:
+            say(
+                f"detached, batch {batch_id} goes on:  scrapestream batch show {batch_id} --follow"
+                f"   scrapestream batch cancel {batch_id}"
+            )
+        raise typer.Exit(ExitCode.DETACHED) from None
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def body_of(text: str) -> tuple[bytes, str]:
