@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from api.parts import Api
 from api.refusals import UncertainBatchError
-from streams.domain.events import NewEvent
+from streams.domain.recorded import NewEvent
 from streams.errors import LogUnavailableError
 
 ALL_WITHIN_S = 15.0  # 25,000 take a second on a small machine

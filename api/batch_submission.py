@@ -17,9 +17,9 @@ from api.parts import Api
 from api.pressure import check_room
 from api.problems import ViewBehindError
 from api.refusals import AllRefusedError
-from streams.domain.events import NewEvent, new_event
 from streams.domain.ids import JobId, batch_job_id, keyed_batch_id, new_batch_id, new_job_id
 from streams.domain.job import Status
+from streams.domain.recorded import NewEvent, new_event
 from streams.errors import IdempotencyKeyReusedError, InvalidRequestError
 from streams.ports import JobOfBatch
 

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from api.parts import Api
 from api.problems import MalformedRequestError, ViewBehindError
 from api.submission import Submission
-from streams.domain.events import Recorded
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.errors import IdempotencyKeyReusedError, UnknownJobError
 
 HEADER = "Idempotency-Key"

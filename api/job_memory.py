@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from api.batches import BatchBoard
 from api.story import Story
-from streams.domain.events import Recorded
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job, Status
+from streams.domain.recorded import Recorded
 
 MOST_JOBS = 20_000
 MOST_EVENTS = 100_000  # about 1 KB each

@@ -16,9 +16,10 @@ from api.store_age import StoreAge
 from api.story import Story
 from schemas.errors import RegistryError
 from streams.adapters.records import Records
-from streams.domain.events import Recorded, ScrapeRequested
+from streams.domain.events import ScrapeRequested
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import DeliveryAttempted
 from streams.errors import UnavailableError, UnreadableRecordError
 from streams.ports import JobStore, RawRecord, RecordReader, TopicPartition

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from api.links import Links
 from api.queue_view import QueuePlace
 from api.story import position_text
-from streams.domain.events import AUTHORS, Recorded
+from streams.domain.events import AUTHORS
 from streams.domain.job import WHOLE_OUTCOMES, Job, Status
+from streams.domain.recorded import Recorded
 
 JSON = "application/json"
 

@@ -12,10 +12,10 @@ from api.links import Links
 from api.payloads import job_payload
 from api.problems import MalformedRequestError
 from api.story import position_text
-from streams.domain.events import Recorded
 from streams.domain.fold import fold
 from streams.domain.history import number_at
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.errors import ScrapestreamError
 
 NUMBER = re.compile(r"[0-9]{1,9}")

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from api.parts import Api
 from api.refusals import ConflictError
-from streams.domain.events import NewEvent, Recorded, ScrapeRequested, Webhook, new_event
+from streams.domain.events import ScrapeRequested, Webhook
 from streams.domain.ids import JobId, new_job_id, retry_job_id
 from streams.domain.job import WHOLE_OUTCOMES, Job, Status
+from streams.domain.recorded import NewEvent, Recorded, new_event
 from streams.errors import UnreadableRecordError
 from streams.topics import JOB_EVENTS
 

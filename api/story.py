@@ -13,7 +13,6 @@ from streams.domain.events import (
     AttemptLost,
     CancelRequested,
     ExtractionReported,
-    Recorded,
     ScrapeCancelled,
     ScrapeCompleted,
     ScrapeFailed,
@@ -21,6 +20,7 @@ from streams.domain.events import (
 )
 from streams.domain.fold import evolve
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 
 
 class Story:

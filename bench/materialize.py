@@ -19,9 +19,9 @@ from streams.domain.events import (
     JobEvent,
     ProgressReported,
     ScrapeRequested,
-    new_event,
 )
 from streams.domain.ids import new_job_id
+from streams.domain.recorded import new_event
 from streams.materializer import Materializer
 from streams.ports import EventLog
 from streams.settings import Settings

@@ -22,10 +22,10 @@ from streams.domain.events import (
     JobEvent,
     ProgressReported,
     TargetDescribed,
-    new_event,
 )
 from streams.domain.ids import item_event_id
 from streams.domain.items import NewItem, Position
+from streams.domain.recorded import new_event
 from streams.domain.tasks import ScrapeTask
 from streams.errors import LogUnavailableError
 from streams.ports import EventLog

@@ -18,10 +18,11 @@ from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_store import TABLES, ClickHouseStore
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
-from streams.domain.events import Recorded, ScrapeCancelled, ScrapeCompleted, ScrapeFailed
+from streams.domain.events import ScrapeCancelled, ScrapeCompleted, ScrapeFailed
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.errors import UnreadableRecordError
 from streams.ports import RawRecord
 from streams.projections.jobs import without_secret

@@ -19,8 +19,8 @@ from streams.dead_letters import (
     place_text,
     requeued,
 )
-from streams.domain.events import Recorded
 from streams.domain.ids import event_id
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import DeliveryScheduled, RecordedDelivery
 from streams.errors import LogUnavailableError, UnavailableError, UnreadableRecordError
 from streams.ports import EventLog, RawRecord, RecordReader, TopicPartition

@@ -23,11 +23,11 @@ from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_reader import KafkaReader, open_group_reader
 from streams.adapters.records import Records
-from streams.domain.events import Recorded
 from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import (
     LogUnavailableError,

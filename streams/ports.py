@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from streams.domain.events import NewEvent, Recorded
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
+from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 

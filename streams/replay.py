@@ -14,10 +14,10 @@ from typing import Any
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
-from streams.domain.events import Recorded
 from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from streams.errors import UnreadableRecordError
 from streams.ports import RawRecord
 from streams.projections import items, job_events, jobs, webhook_events

@@ -11,10 +11,10 @@ import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.records import Records
-from streams.domain.events import Recorded
 from streams.domain.fold import fold
 from streams.domain.history import changes_between
 from streams.domain.ids import JobId
+from streams.domain.recorded import Recorded
 from streams.errors import LogUnavailableError, UnknownJobError, UnreadableRecordError
 from streams.ports import RecordReader, TopicPartition
 from streams.projections import job_events, jobs

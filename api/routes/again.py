@@ -22,9 +22,9 @@ from api.requests import read_body
 from api.routes.resource import resource
 from api.routes.scrape import REPLAYED, append
 from streams.domain.decide import CancelScrape, decide
-from streams.domain.events import NewEvent, new_event
 from streams.domain.ids import JobId, retry_job_id
 from streams.domain.job import OPEN_STATUSES, WHOLE_OUTCOMES, Job, Status
+from streams.domain.recorded import NewEvent, new_event
 from streams.errors import InvalidRequestError, UnknownJobError
 from streams.ports import JobQuery
 

@@ -28,8 +28,8 @@ from api.routes.scrape import REPLAYED
 from api.routes.stream import PING_S, SEND_TIMEOUT_S
 from api.sse import Ping
 from streams.domain.decide import CancelScrape, decide
-from streams.domain.events import new_event
 from streams.domain.job import Status
+from streams.domain.recorded import new_event
 
 SUBMIT_PATH = "/jobs/batch"
 READ_WITHIN_S = 10.0

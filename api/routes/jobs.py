@@ -17,9 +17,9 @@ from api.requests import JobCursor, cursor_text, read_cursor, read_limit
 from api.routes.resource import resource
 from api.routes.scrape import append
 from streams.domain.decide import CancelScrape, decide
-from streams.domain.events import new_event
 from streams.domain.fold import evolve
 from streams.domain.job import Status
+from streams.domain.recorded import new_event
 from streams.ports import JobQuery
 
 JOBS_A_PAGE = 50

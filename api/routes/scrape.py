@@ -21,9 +21,9 @@ from api.requests import read_body
 from api.routes.resource import resource
 from api.submission import Submission, check_times, checked_kind, scrape_requested
 from streams.catalogue import Kind
-from streams.domain.events import NewEvent, Recorded, new_event
 from streams.domain.ids import JobId, keyed_job_id, new_job_id
 from streams.domain.job import OPEN_STATUSES
+from streams.domain.recorded import NewEvent, Recorded, new_event
 from streams.errors import LogUnavailableError
 
 APPEND_WITHIN_S = 5.0

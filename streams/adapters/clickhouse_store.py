@@ -10,9 +10,9 @@ import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.records import JOB_EVENT_TYPES
-from streams.domain.events import Recorded
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
+from streams.domain.recorded import Recorded
 from streams.ports import ItemPage, JobOfBatch, JobQuery
 from streams.projections import items, job_events, jobs, webhook_events
 from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
-from streams.domain.events import NewEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
+from streams.domain.recorded import NewEvent
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError

@@ -10,11 +10,11 @@ import msgspec
 
 from streams.adapters.memory import MemoryBroker
 from streams.adapters.records import Records
-from streams.domain.events import Recorded
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
+from streams.domain.recorded import Recorded
 from streams.errors import StoreUnavailableError, UnreadableRecordError
 from streams.ports import ItemPage, JobOfBatch, JobQuery, TopicPartition
 from streams.projections.jobs import without_secret

@@ -13,10 +13,11 @@ import msgspec
 from schemas.catalog import all_schemas, schemas_in
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
-from streams.domain.events import AUTHORS, JobEvent, NewEvent, Recorded
+from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
+from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import (
     DeliveryAttempted,

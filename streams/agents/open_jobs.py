@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from streams.domain.events import Recorded
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 
 REMEMBER_S = 600.0  # ended jobs: a request that was appended twice must not start them again
 

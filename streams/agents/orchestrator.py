@@ -18,8 +18,9 @@ from streams.agents.open_jobs import OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
-from streams.domain.events import JobEvent, Recorded, new_event
+from streams.domain.events import JobEvent
 from streams.domain.job import AttemptState, Job, has_expired
+from streams.domain.recorded import Recorded, new_event
 from streams.domain.retry import RetryPolicy
 from streams.domain.tasks import StopAttempt, cancel_stop, due_attempt, due_stop
 from streams.errors import LogUnavailableError, UnreadableRecordError

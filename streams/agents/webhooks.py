@@ -13,15 +13,10 @@ from collections.abc import AsyncIterable
 from datetime import UTC
 
 from streams.agents.deliveries import Deliveries
-from streams.domain.events import (
-    Ending,
-    Recorded,
-    ScrapeCancelled,
-    ScrapeCompleted,
-    ScrapeFailed,
-)
+from streams.domain.events import Ending, ScrapeCancelled, ScrapeCompleted, ScrapeFailed
 from streams.domain.ids import event_id
 from streams.domain.job import WHOLE_OUTCOMES
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import (
     EVENT_TYPES,
     DeliveryScheduled,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from streams.domain.ids import JobId, event_id
-
 Fact = str | int | float | None
 
 
@@ -267,51 +265,3 @@ AUTHORS: Mapping[type[JobEvent], Author] = {
     ScrapeCancelled: Author.ORCHESTRATOR,
 }
 """The single-writer rule as data. A test compares it with what each role appends."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
-    """An event on its way to the log."""
-
-    job_id: JobId
-    tenant: str
-    event_id: str
-    occurred_at: datetime
-    event: JobEvent
-    traceparent: str | None = None
-    """W3C trace context of the job."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An event with its place in the log: order within a job is the offset."""
-
-    job_id: JobId
-    tenant: str
-    event_id: str
-    occurred_at: datetime
-    partition: int
-    offset: int
-    event: JobEvent
-    traceparent: str | None = None
-
-
-def new_event(
-    job_id: JobId,
-    tenant: str,
-    event: JobEvent,
-    at: datetime,
-    *,
-    ordinal: str | int = 0,
-    traceparent: str | None = None,
-) -> NewEvent:
-    """Give ``event`` its deterministic id."""
-    attempt = getattr(event, "attempt", 0)
-    return NewEvent(
-        job_id=job_id,
-        tenant=tenant,
-        event_id=event_id(job_id, type(event).__name__, attempt, ordinal),
-        occurred_at=at,
-        event=event,
-        traceparent=traceparent,
-    )

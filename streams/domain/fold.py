@@ -24,7 +24,6 @@ from streams.domain.events import (
     ExtractionReported,
     ItemsSpan,
     ProgressReported,
-    Recorded,
     ScrapeCancelled,
     ScrapeCompleted,
     ScrapeFailed,
@@ -32,6 +31,7 @@ from streams.domain.events import (
     TargetDescribed,
 )
 from streams.domain.job import AttemptState, Job, Status, is_running
+from streams.domain.recorded import Recorded
 
 LOST_MESSAGES = {
     "worker.lost": "the worker was not heard of any more",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from streams.domain.events import Recorded
+from streams.domain.recorded import Recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

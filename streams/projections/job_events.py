@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.domain.events import JobEvent, Recorded
+from streams.domain.events import JobEvent
+from streams.domain.recorded import Recorded
 from streams.projections.projection import Projection, Row
 
 

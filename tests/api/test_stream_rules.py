@@ -15,9 +15,10 @@ from api.metrics import ApiMetrics
 from api.queue_view import QueueView
 from api.sse import MOST_BEHIND, OpenStreams
 from api.story import Story
-from streams.domain.events import ProgressReported, Recorded, ScrapeRequested
+from streams.domain.events import ProgressReported, ScrapeRequested
 from streams.domain.fleet import Fleet
 from streams.domain.ids import JobId
+from streams.domain.recorded import Recorded
 from tests.api.job_events import BEGAN, PLACE, completed, started
 from tests.api.sse_client import all_messages, open_stream
 from tests.api.world import World, eventually

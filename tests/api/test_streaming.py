@@ -9,7 +9,7 @@ import pytest
 
 from api.job_memory import JobMemory
 from api.story import Story
-from streams.domain.events import Recorded
+from streams.domain.recorded import Recorded
 from tests.api.job_events import completed, described, progress, started
 from tests.api.sse_client import all_messages, open_stream
 from tests.api.world import Process, World, eventually

@@ -14,8 +14,9 @@ import api.health
 import api.routes.scrape
 from api.app import ApiParts
 from streams.adapters.event_log import RecordEventLog
-from streams.domain.events import NewEvent, ScrapeRequested
+from streams.domain.events import ScrapeRequested
 from streams.domain.items import Position
+from streams.domain.recorded import NewEvent
 from streams.topics import JOB_EVENTS
 from tests.api.job_events import PLACE, completed, started
 from tests.api.world import World, eventually

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from api.points import AfterLastEventError, point_in
-from streams.domain.events import Recorded, ScrapeRequested
+from streams.domain.events import ScrapeRequested
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded
 from tests.api.job_events import BEGAN, PLACE, completed, described, progress, started
 from tests.api.world import Process, World
 

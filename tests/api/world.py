@@ -26,8 +26,9 @@ from streams.adapters.memory_store import MemoryJobStore
 from streams.adapters.records import Records
 from streams.catalogue import Catalogue, Kind
 from streams.dead_letter_box import DeadLetterBox
-from streams.domain.events import ItemsSpan, JobEvent, Recorded, new_event
+from streams.domain.events import ItemsSpan, JobEvent
 from streams.domain.ids import JobId
+from streams.domain.recorded import Recorded, new_event
 from streams.domain.webhook import DeliveryAttempted, RecordedDelivery
 from streams.errors import InvalidRequestError
 from streams.sealing import Sealer

@@ -26,10 +26,10 @@ from streams.domain.events import (
     AttemptStopped,
     AttemptSucceeded,
     JobEvent,
-    Recorded,
 )
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import JobId, new_job_id
+from streams.domain.recorded import Recorded
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings

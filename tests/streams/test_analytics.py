@@ -21,10 +21,11 @@ from scrapestream.cli.app import app
 from scrapestream.cli.exits import ExitCode
 from streams.adapters.clickhouse import ClickHouse, open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
-from streams.domain.events import AttemptFailed, AttemptLost, JobEvent, Recorded
+from streams.domain.events import AttemptFailed, AttemptLost, JobEvent
 from streams.domain.ids import JobId, item_event_id, new_job_id
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
+from streams.domain.recorded import Recorded
 from streams.projections import items, job_events, jobs
 from streams.projections.analytics import all_views
 from streams.settings import Settings

@@ -18,7 +18,8 @@ from scrapestream.cli.app import app
 from scrapestream.cli.asyncapi import without_user
 from streams.adapters.records import Records
 from streams.asyncapi import document
-from streams.domain.events import ScrapeRequested, new_event
+from streams.domain.events import ScrapeRequested
+from streams.domain.recorded import new_event
 from streams.settings import Settings
 from streams.topics import all_topics
 from tests.api.job_events import BEGAN

@@ -21,16 +21,15 @@ from streams.domain.events import (
     AttemptScheduled,
     AttemptStarted,
     JobEvent,
-    NewEvent,
     ProgressReported,
     ScrapeCompleted,
     ScrapeRequested,
     Webhook,
-    new_event,
 )
 from streams.domain.ids import JobId, item_event_id, new_job_id
 from streams.domain.items import NewItem
 from streams.domain.job import Status
+from streams.domain.recorded import NewEvent, new_event
 from streams.materializer import Materializer
 from streams.ports import NewRecord
 from streams.settings import Settings

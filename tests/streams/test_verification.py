@@ -16,9 +16,10 @@ from scrapestream.cli.app import app
 from scrapestream.cli.exits import ExitCode
 from scrapestream.wiring import open_log
 from streams.adapters.clickhouse import open_clickhouse
-from streams.domain.events import Recorded, ScrapeRequested, Webhook
+from streams.domain.events import ScrapeRequested, Webhook
 from streams.domain.fold import fold
 from streams.domain.ids import JobId, new_job_id
+from streams.domain.recorded import Recorded
 from streams.projections import job_events, jobs
 from streams.projections.projection import Projection
 from streams.settings import Settings

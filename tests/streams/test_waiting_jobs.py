@@ -14,8 +14,9 @@ from streams.adapters.memory import MemoryBroker, MemoryReader
 from streams.adapters.records import Records
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.past import Past
-from streams.domain.events import ScrapeFailed, ScrapeRequested, new_event
+from streams.domain.events import ScrapeFailed, ScrapeRequested
 from streams.domain.ids import JobId, new_job_id
+from streams.domain.recorded import new_event
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS, PARTITIONS, TASKS, topic_schemas

@@ -12,14 +12,8 @@ from typing import Any
 import pytest
 
 from streams.agents.webhooks import owed, schedule_deliveries
-from streams.domain.events import (
-    Ending,
-    Recorded,
-    ScrapeCancelled,
-    ScrapeFailed,
-    ScrapeRequested,
-    Webhook,
-)
+from streams.domain.events import Ending, ScrapeCancelled, ScrapeFailed, ScrapeRequested, Webhook
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import (
     DeliveryScheduled,
     delivery_id_of,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from streams.domain.decide import Command, decide
-from streams.domain.events import JobEvent, Recorded, new_event
+from streams.domain.events import JobEvent
 from streams.domain.fold import evolve, fold
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.recorded import Recorded, new_event
 
 JOB = JobId("0" * 32)
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -23,11 +23,11 @@ from streams.domain.events import (
     CancelRequested,
     JobEvent,
     ScrapeRequested,
-    new_event,
 )
 from streams.domain.fleet import RunningAttempt, WorkerReported
 from streams.domain.ids import JobId, new_job_id
 from streams.domain.limits import Limits
+from streams.domain.recorded import new_event
 from streams.domain.tasks import ScrapeTask
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings

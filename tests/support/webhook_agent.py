@@ -20,8 +20,9 @@ from streams.adapters.webhook_sender import WebhookSender
 from streams.agents.deliveries import Deliveries, DeliveryParts, Sender
 from streams.agents.delivery_fold import DeliveryFold
 from streams.agents.webhooks import schedule_delivery
-from streams.domain.events import Ending, ItemsSpan, Recorded, ScrapeCompleted, Webhook
+from streams.domain.events import Ending, ItemsSpan, ScrapeCompleted, Webhook
 from streams.domain.ids import JobId, event_id
+from streams.domain.recorded import Recorded
 from streams.domain.webhook import (
     DeliveryAttempted,
     DeliveryEvent,
