@@ -15,7 +15,7 @@ from streams.adapters.event_log import RecordEventLog
 from streams.domain.events import AttemptFailed, AttemptStopped, AttemptSucceeded
 from streams.errors import ProxyUnknownError, TargetRefusedError
 from streams.settings import Settings
-from tests.scrapers.test_attempt import WAIT_S, ScriptedBrowser, Stage, stage
+from tests.support.attempt_stage import WAIT_S, ScriptedBrowser, Stage, stage
 
 SITE = "google_reviews/maps.test"
 

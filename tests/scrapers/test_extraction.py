@@ -24,7 +24,7 @@ from streams.domain.events import AttemptFailed, AttemptSucceeded, ExtractionRep
 from streams.domain.ids import JobId
 from streams.domain.tasks import ScrapeTask
 from streams.errors import TargetRefusedError
-from tests.scrapers.test_attempt import REVIEWS, ScriptedBrowser, lost, stage
+from tests.support.attempt_stage import REVIEWS, ScriptedBrowser, lost, stage
 
 CARD = FieldSelectors(field="card", usual=("div.a",), fallbacks=("div", "p"), is_expected=True)
 RATING = FieldSelectors(field="rating", usual=("i", "u"), fallbacks=("b",), is_expected=True)

@@ -9,8 +9,8 @@ import pytest
 
 from scrapers.browser import Browser
 from streams.settings import Settings
-from tests.scrapers.test_attempt import ScriptedBrowser, stage
 from tests.scrapers.test_browser import left_of, wait_until
+from tests.support.attempt_stage import ScriptedBrowser, stage
 
 MB = 2**20
 
