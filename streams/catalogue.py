@@ -16,6 +16,8 @@ class Kind:
     examples: Sequence[str]
     item_schema: str
     """Short name of its items' schema, such as ``GoogleReview``."""
+    item_id: str = ""
+    """The field that tells its items apart."""
     check_options: Callable[[Mapping[str, str]], None] = lambda _: None
     """Raises InvalidRequestError for options that it cannot use."""
 

@@ -196,6 +196,11 @@ class JobStore(Protocol):
     async def count_items(self, job_id: JobId) -> int:
         """How many items of a job are stored, each once."""
 
+    async def newest_item_ids(
+        self, job_ids: Sequence[JobId], field: str, most: int
+    ) -> Sequence[str]:
+        """Ids of the jobs' items (their ``field``), the last published first, each once."""
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         """Whether the job's items are stored up to the log's offset ``end``."""
 

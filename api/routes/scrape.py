@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from api.estimates import duration_text, estimated_s
 from api.idempotency import fingerprint, key_in, known_job, winner
+from api.known_items import with_known_items
 from api.middleware.trace import traceparent_of
 from api.parts import Api
 from api.payloads import json_response
@@ -36,11 +37,13 @@ def routes(api: Api) -> list[BaseRoute]:
     """The routes of this resource."""
 
     async def submit(request: Request) -> Response:
-        asked = await read_body(request, Submission)
+        given = await read_body(request, Submission)
+        asked = await with_known_items(api, given, TENANT)
         kind = checked_kind(asked, api.parts.catalogue, api.parts.check_webhook)
         key = key_in(request)
         if key is not None:
-            return await _submit_once(api, asked, kind, traceparent_of(request), key)
+            mark = fingerprint(given, api.parts.settings.secret_key)
+            return await _submit_once(api, asked, kind, traceparent_of(request), key, mark)
         check_room(api, 1)
         new = _event(api, asked, kind, traceparent_of(request), new_job_id())
         recorded = await append(api, new)
@@ -52,11 +55,10 @@ def routes(api: Api) -> list[BaseRoute]:
 
 
 async def _submit_once(
-    api: Api, asked: Submission, kind: Kind, traceparent: str, key: str
+    api: Api, asked: Submission, kind: Kind, traceparent: str, key: str, mark: str
 ) -> Response:
     """The job of this key: a new one, or the one that the same request has made."""
     job_id = keyed_job_id(TENANT, key)
-    mark = fingerprint(asked, api.parts.settings.secret_key)
     if await known_job(api, job_id, mark) is not None:
         return _accepted(api, job_id, _estimate(api, kind), REPLAYED)
     check_room(api, 1)

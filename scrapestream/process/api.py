@@ -90,5 +90,6 @@ def _kind(scraper: Scraper, settings: Settings) -> Kind:
         accepts=lambda url: find_scraper(url, settings.maps_hosts) is scraper,
         examples=scraper.examples,
         item_schema=item_schema(scraper.item_schema).name,
+        item_id=scraper.item_id,
         check_options=partial(check_options, scraper),
     )

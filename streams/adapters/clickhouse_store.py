@@ -157,6 +157,17 @@ class ClickHouseStore:
         )
         return int(rows[0][0])
 
+    async def newest_item_ids(
+        self, job_ids: Sequence[JobId], field: str, most: int
+    ) -> Sequence[str]:
+        rows = await self._clickhouse.rows(
+            f"SELECT JSONExtractString(fields, {{field:String}}) AS id FROM {ITEMS} "
+            "WHERE job_id IN {jobs:Array(String)} GROUP BY id "
+            "ORDER BY max(JSONExtractString(fields, 'published_at')) DESC LIMIT {most:UInt32}",
+            {"jobs": list(job_ids), "field": field, "most": most},
+        )
+        return [str(item_id) for (item_id,) in rows]
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         rows = await self._clickhouse.rows(
             f"SELECT max(offset) FROM {ITEMS} WHERE job_id = {{job:String}}", {"job": job_id}

@@ -121,6 +121,15 @@ class MemoryJobStore:
         await self._catch_up()
         return len(self._items.get(job_id, {}))
 
+    async def newest_item_ids(
+        self, job_ids: Sequence[JobId], field: str, most: int
+    ) -> Sequence[str]:
+        """Ids of the jobs' items (their ``field``), the last published first, each once."""
+        await self._catch_up()
+        items = [item.fields for job_id in job_ids for item in self._items.get(job_id, {}).values()]
+        items.sort(key=lambda fields: str(fields.get("published_at") or ""), reverse=True)
+        return list(dict.fromkeys(str(fields[field]) for fields in items))[:most]
+
     async def has_items(self, job_id: JobId, end: int) -> bool:
         """Whether the job's items are stored up to the log's offset ``end``."""
         await self._catch_up()

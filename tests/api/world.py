@@ -247,6 +247,7 @@ GOOGLE = Kind(
     accepts=lambda url: "google." in url and "/maps/place/" in url,
     examples=["https://www.google.com/maps/place/..."],
     item_schema="GoogleReview",
+    item_id="review_id",
 )
 
 

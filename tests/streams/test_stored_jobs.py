@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from streams.adapters.clickhouse import ClickHouse, open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.domain.ids import new_batch_id, new_job_id
+from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
 from streams.ports import JobQuery
-from streams.projections import jobs
+from streams.projections import items, jobs
 from streams.settings import Settings
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -93,3 +94,28 @@ async def test_a_table_from_before_batches_gets_the_column_and_keeps_its_rows(
         await clickhouse.insert(new, [jobs.projection.row(late)], "late")
         rows = await clickhouse.rows(f"SELECT job_id, batch_id FROM {name} ORDER BY offset")
     assert [tuple(row) for row in rows] == [(early.job_id, ""), (late.job_id, late.batch_id)]
+
+
+async def test_the_newest_items_of_several_jobs_are_told_once_each(parts: Settings) -> None:
+    job_ids = [new_job_id(), new_job_id()]
+    found = [("a", 1), ("b", 2), ("b", 2), ("c", 3), ("d", 4)]
+    rows = [
+        items.projection.row(
+            RecordedItem(
+                job_id=job_ids[number % 2],
+                tenant="public",
+                event_id=f"{job_ids[number % 2]}-{number}",
+                occurred_at=AT,
+                partition=1,
+                offset=number,
+                schema="GoogleReview",
+                fields={"review_id": name, "published_at": AT + timedelta(days=day)},
+            )
+        )
+        for number, (name, day) in enumerate(found)
+    ]
+    async with open_clickhouse(parts) as clickhouse:
+        await clickhouse.insert(items.projection, rows, uuid.uuid4().hex)
+        store = ClickHouseStore(clickhouse)
+        assert await store.newest_item_ids(job_ids, "review_id", 3) == ["d", "c", "b"]
+        assert await store.newest_item_ids([new_job_id()], "review_id", 3) == []
