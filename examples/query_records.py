@@ -43,7 +43,7 @@ while seen < wanted:
     if message.error():
         raise SystemExit(str(message.error()))
     seen += 1
-    if dict(message.headers() or [])["ce_type"].decode() == arguments.type:
+    if dict(message.headers() or []).get("ce_type", b"").decode() == arguments.type:
         values.append(message.value())
 consumer.close()
 

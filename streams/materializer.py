@@ -168,8 +168,13 @@ class Materializer:
 
     async def _store_batch(self, batch: _Batch, reader: KafkaReader) -> None:
         """Store a batch, whatever it takes, then say so to the group."""
-        for raw, reason in batch.rejected:
-            await self._insisting(self._log.reject, raw, reason, to=topics.SCRAPE_DLQ)
+        # Side by side: one after the other, a thousand of them would hold everybody up.
+        await asyncio.gather(
+            *(
+                self._insisting(self._log.reject, raw, reason, to=topics.SCRAPE_DLQ)
+                for raw, reason in batch.rejected
+            )
+        )
         # Here and not while gathering: jobs that are asked for must stand in the store.
         changed = await self._insisting(self._folded, batch.events)
         tables: Sequence[tuple[Projection, Sequence[Any]]] = (

@@ -15,9 +15,9 @@ from streams.adapters.kafka_writer import open_writer
 from streams.adapters.memory import MemoryBroker, MemoryReader
 from streams.ports import NewRecord, RawRecord, RecordReader, RecordWriter, TopicPartition
 from streams.settings import Settings
-from streams.topics import SCRAPED_ITEMS
+from streams.topics import TASKS
 
-TOPIC = SCRAPED_ITEMS
+TOPIC = TASKS["low"]  # nobody works here: what is written is read by nobody else
 
 
 class AssignableReader(RecordReader, Protocol):

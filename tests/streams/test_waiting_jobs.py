@@ -15,6 +15,7 @@ from streams.adapters.records import Records
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.past import Past
 from streams.domain.events import ScrapeFailed, ScrapeRequested
+from streams.domain.fleet import WorkerReported
 from streams.domain.ids import JobId, new_job_id
 from streams.domain.recorded import new_event
 from streams.ports import RawRecord, TopicPartition
@@ -23,6 +24,19 @@ from streams.topics import JOB_EVENTS, PARTITIONS, TASKS, topic_schemas
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NOON = START + timedelta(hours=1)
+IDLE_WORKER = WorkerReported(
+    worker="w1",
+    host="h",
+    version="1",
+    occurred_at=START,
+    started_at=START,
+    slots=4,
+    free=4,
+    running=[],
+    kinds=["google_reviews"],
+    partitions=list(range(PARTITIONS)),
+)
+"""It has room for all of them: only their times hold jobs back."""
 
 
 class NoPast(Past):
@@ -80,8 +94,13 @@ class Stage:
 
     async def sweep(self, now: datetime) -> None:
         self.clock.now = now
+        self.hear_worker()
         await self.orchestrator.sweep(range(PARTITIONS))
         await self.settle()
+
+    def hear_worker(self) -> None:
+        """It says again and again that it is there."""
+        self.orchestrator.dispatching.hear(IDLE_WORKER, self.clock.now.timestamp())
 
     async def settle(self) -> None:
         """Read back whatever was written, until nothing more comes."""
@@ -112,9 +131,16 @@ async def open_stage() -> AsyncIterator[Stage]:
     log = RecordEventLog(broker, records)
     clock = Clock()
     orchestrator = Orchestrator(
-        Settings(), log, BusyBroker(broker), NoPast(), records.read_event, now=lambda: clock.now
+        Settings(),
+        log,
+        BusyBroker(broker),
+        NoPast(),
+        records.read_event,
+        clock=lambda: clock.now.timestamp(),  # noqa: PLW0108 - `clock.now` changes
+        now=lambda: clock.now,
     )
     stage = Stage(broker, records, log, orchestrator, clock)
+    stage.hear_worker()
     yield stage
     await orchestrator.close()
 
@@ -124,11 +150,12 @@ async def test_a_job_is_offered_when_its_time_has_come_though_others_wait() -> N
         first = await stage.ask()
         waiting = await stage.ask(not_before=NOON)
         await stage.sweep(NOON - timedelta(seconds=1))
-        assert stage.tasks() == [first]
+        # The first one may be offered again: nobody has started it for an hour.
+        assert set(stage.tasks()) == {first}
         await stage.sweep(NOON)
-        assert sorted(stage.tasks()) == sorted([first, waiting])
+        assert set(stage.tasks()) == {first, waiting}
         await stage.sweep(NOON + timedelta(seconds=1))
-        assert len(stage.tasks()) == 2  # offered once
+        assert stage.tasks().count(waiting) == 1
 
 
 async def test_a_job_that_no_worker_took_in_time_ends() -> None:

@@ -53,6 +53,7 @@ function take(records) {  // costs what is new, not what is there
     }
     for (const node of addedNodes)
       for (const card of cardsIn(node)) { S.come.add(card); come.add(idOf(card)); }
+    if (removedNodes.length && target.closest(S.card)) continue;  // what a card holds, not a card
     for (const node of removedNodes) for (const card of cardsIn(node)) gone.add(idOf(card));
   }
   // Cards that leave while others stay: a list that keeps a window of them. When all leave, or
@@ -168,11 +169,14 @@ const count = states.includes(false) ? states.indexOf(false) : states.length;  /
 if (!count) return null;
 const cards = S.pending.splice(0, count);
 const answer = { cards: cards.map(markup), spinner: hasSpinner() };
-// A long list costs the browser more with each card that it shows: the read ones go out of
-// sight, all but the last. The list stays long enough to scroll.
+// A long list costs the browser more with each card that it holds: the read ones go out of
+// sight and are emptied, all but the last. The list stays long enough to scroll.
 S.read.push(...cards.map(({ card }) => card));
 const over = S.read.splice(0, Math.max(0, S.read.length - KEEP_SHOWN));
-if (!S.isWindowed) for (const card of over) card.style.display = 'none';
+if (!S.isWindowed) for (const card of over) {
+  card.style.display = 'none';
+  card.replaceChildren();
+}
 return answer;
 """
 )
