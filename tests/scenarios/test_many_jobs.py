@@ -1,7 +1,11 @@
-"""200 jobs at once with two browsers: all complete, the queue empties."""
+"""Many jobs at once with two browsers: all complete, the queue empties.
+
+Each costs a second of both processors; ``MANY_JOBS=200`` makes more of them.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,17 +13,17 @@ import pytest
 
 from tests.support.system import System, eventually
 
-JOBS = 200
+JOBS = int(os.environ.get("MANY_JOBS") or 50)
 
 
-@pytest.mark.timeout(400)
-def test_200_jobs_at_once_all_complete(system: System) -> None:
+@pytest.mark.timeout(600)
+def test_many_jobs_at_once_all_complete(system: System) -> None:
     url = system.place(1)
     with ThreadPoolExecutor(20) as threads:
         job_ids = list(threads.map(lambda _: system.submit(url), range(JOBS)))
     assert len(set(job_ids)) == JOBS
     eventually(lambda: queue_size(system) > 0, within_s=10, what="a queue")
-    eventually(lambda: queue_size(system) == 0, within_s=300, what="an empty queue")
+    eventually(lambda: queue_size(system) == 0, within_s=500, what="an empty queue")
     jobs = [system.ended(job_id) for job_id in job_ids]
     assert {(job["status"], job["reviews_count"]) for job in jobs} == {("completed", 1)}
     eventually(
