@@ -1,4 +1,4 @@
-"""The whole store is held against the whole log: what is missing is found, and mended by a replay."""
+"""The store is held against the log: what is missing is found, and mended by a replay."""
 
 from __future__ import annotations
 

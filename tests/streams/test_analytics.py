@@ -30,6 +30,7 @@ from streams.projections import items, job_events, jobs
 from streams.projections.analytics import all_views
 from streams.settings import Settings
 
+NO_PARTITION = 1_000  # of no topic: the materializer goes on behind what is stored of real ones
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "analytics.md").read_text()
 QUESTIONS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 HOUR = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -60,7 +61,7 @@ def job(kind: str, url: str, status: Status, began_min: int, took_s: int, **more
             "attempt_changed_at": ended,
             "started_at": created + timedelta(seconds=10),
             "completed_at": ended,
-            "partition": 0,
+            "partition": NO_PARTITION,
             "offset": 5,
             **more,
         }
@@ -73,7 +74,7 @@ def item(job_id: JobId, name: str, rating: float, month: int, seen_day: int) -> 
         tenant="public",
         event_id=item_event_id(job_id, name),
         occurred_at=datetime(2026, 5, seen_day, tzinfo=UTC),
-        partition=0,
+        partition=NO_PARTITION,
         offset=seen_day,
         schema="GoogleReview",
         fields={
@@ -91,7 +92,7 @@ def failure(of: Job, event: JobEvent, offset: int) -> Recorded:
         tenant="public",
         event_id=f"{of.job_id}-{offset}",
         occurred_at=HOUR + timedelta(minutes=offset),
-        partition=0,
+        partition=NO_PARTITION,
         offset=offset,
         event=event,
     )
