@@ -17,7 +17,7 @@ from scrapers.contract import Described, Finished, Found, Item, Report, Target
 from scrapers.sites.google_reviews import scraper, scroll
 from streams.errors import TargetRefusedError
 
-COUNT = 60
+COUNT = 90
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 #list { height: 600px; overflow-y: auto } #wrap { overflow-x: hidden }
 .jftiEf { height: 100px; overflow: hidden }</style>
@@ -95,6 +95,16 @@ const draw = () => {
 };
 list.onscroll = () => requestAnimationFrame(draw);
 draw();""",
+    "puts back what is taken from it": """
+let next = 0;
+const more = () => { for (let i = 0; i < 10 && next < COUNT; i++) wrap.append(card(next++)); };
+list.onscroll = () => { if (list.scrollTop + 600 > list.scrollHeight - 300) setTimeout(more, 5); };
+new MutationObserver((records) => {
+  const ids = [...wrap.children].map((one) => one.dataset.reviewId);
+  for (let n = next - 1; n >= 0; n--)
+    if (!ids.includes('review' + n)) wrap.prepend(card(n));
+}).observe(wrap, { childList: true });
+more();""",
     "scrolls with the whole page": """
 list.style.cssText = 'height: auto; overflow: visible';
 let next = 0;
@@ -181,6 +191,23 @@ def test_a_list_gives_each_review_once_however_it_keeps_its_cards(
     for item in items:  # a card that was used for another review must not lend it its text
         assert item["text"] == item["review_id"].replace("review", "Text ")
     assert finished(reports).outcome == "completed"
+
+
+@pytest.mark.parametrize(
+    ("way", "leaves"), [("grows", True), ("puts back what is taken from it", False)]
+)
+def test_what_was_read_leaves_a_very_long_list_unless_the_site_holds_on_to_it(
+    browser: Browser, lists: str, way: str, leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scroll, "KEEP_READ", 0)
+    with browser.open_page() as page:
+        target = Target(url=f"{lists}/maps/place/{list(WAYS).index(way)}")
+        reports = list(scraper.scrape(page, target))
+        left = page.run("return document.querySelectorAll('.jftiEf').length")
+    ids = [item["review_id"] for item in items_of(reports)]
+    assert ids == [f"review{number}" for number in range(COUNT)]
+    assert finished(reports).outcome == "completed"
+    assert (left < COUNT) == leaves
 
 
 def test_a_list_without_an_announced_total_ends_where_it_ends(browser: Browser, lists: str) -> None:

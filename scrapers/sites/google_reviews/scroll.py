@@ -38,6 +38,8 @@ EXPAND_MS = 2_500
 IDLE_S = 1.0
 ENDED_IDLE_S = 0.25
 """An idle round where the page has taken its spinner away: nothing more is on its way."""
+KEEP_READ = 1_000
+"""Emptied cards that stay in the page. Most lists are shorter: those are left whole."""
 IDLE_ROUNDS_AT_END = 12  # the list answers slowly: fewer cut long lists short
 
 
@@ -137,7 +139,7 @@ class _Walk:
             self._ended, self._is_loading = self._sources.wait_blindly(idle_s)
             yield from self._of_network()
             return
-        batch = self._page.wait_for(list_scripts.ROUND, EXPAND_MS, timeout_s=idle_s)
+        batch = self._page.wait_for(list_scripts.ROUND, EXPAND_MS, KEEP_READ, timeout_s=idle_s)
         if not batch:
             self._stop_at_captcha()
             state = self._page.run(list_scripts.LIST_STATE)
