@@ -114,12 +114,20 @@ document.onscroll = () => {
 };
 for (let i = 0; i < 3; i++) more();""",
 }
+STUCK = """
+const isAgain = sessionStorage.getItem('isAgain');
+sessionStorage.setItem('isAgain', 'yes');
+for (let n = 0; n < 10; n++) wrap.append(card(n));
+wrap.insertAdjacentHTML('beforeend', '<div role="progressbar">...</div>');
+if (isAgain) location.replace('/sorry/index?continue=here');"""
+CAPTCHA = """<!DOCTYPE html><title>Sorry</title><form id="captcha-form">
+<p>Our systems have detected unusual traffic from your computer network.</p></form>"""
 RESULTS = """<!DOCTYPE html><title>Results</title><div role="main"><div role="feed">{}</div></div>
 <p>Some results for what was searched for.</p>"""
 
 
 class Site(BaseHTTPRequestHandler):
-    """``/maps/place/WAY``, ``/maps/search/TEXT``, and ``/unknown-total/WAY``."""
+    """``/maps/place/WAY``, ``/maps/search/TEXT``, ``/unknown-total/WAY``, ``/maps/stuck/0``."""
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -127,8 +135,10 @@ class Site(BaseHTTPRequestHandler):
         if kind == "search":
             names = ("Ad Astra", "Cafe Central", "Cafe Central Two")
             body = RESULTS.format("".join(map(_result, names)))
+        elif path.startswith("/sorry/"):
+            body = CAPTCHA
         else:
-            script = WAYS[list(WAYS)[int(way)]]
+            script = STUCK if kind == "stuck" else WAYS[list(WAYS)[int(way)]]
             total = "" if kind == "unknown-total" else COUNT
             body = PAGE % {"total": total, "count": COUNT, "script": script}
         content = body.encode()
@@ -216,6 +226,17 @@ def test_a_list_without_an_announced_total_ends_where_it_ends(browser: Browser, 
     assert described.items_total is None
     assert len(items_of(reports)) == COUNT
     assert finished(reports).outcome == "completed"
+
+
+def test_a_captcha_after_a_reload_is_called_one(browser: Browser, lists: str) -> None:
+    reports: list[Report] = []
+    with (
+        browser.open_page() as page,
+        pytest.raises(TargetRefusedError, match="a person") as refused,
+    ):
+        reports.extend(scraper.scrape(page, Target(url=f"{lists}/maps/stuck/0")))
+    assert refused.value.outcome == "captcha"
+    assert len(items_of(reports)) == 10
 
 
 def test_a_search_leads_to_the_place_of_that_name(browser: Browser, lists: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -68,10 +67,16 @@ def scrape(page: Page, target: Target) -> Iterator[Report]:
     yield from walk.reports()
     if walk.is_stuck:
         yield Progress(stage="reloading", items_seen=walk.items_seen)
-        with suppress(TargetRefusedError):  # what is found stays; the walk stays stuck
-            yield from reach_place(page, target.url, options.language)
+        try:
+            again = yield from reach_place(page, target.url, options.language)
+            if again.outcome == "captcha":
+                raise walk.stopped_by_captcha()
             open_reviews(page, is_there=walk.has_heard)
             yield from walk.reports()
+        except TargetRefusedError as refusal:
+            if refusal.outcome == "captcha":
+                raise
+            # What is found stays, and the walk stays stuck.
     yield Progress(stage="extracting", items_seen=walk.items_seen)
     yield walk.finished()
 
@@ -111,6 +116,15 @@ class _Walk:
     def has_heard(self) -> bool:
         """Whether the network has brought reviews that no card shows."""
         return self._sources.has_heard(datetime.now(UTC))
+
+    def stopped_by_captcha(self) -> TargetRefusedError:
+        """The end of a walk that the site does not let go on."""
+        return TargetRefusedError(
+            "captcha",
+            "Google asked in mid-list whether a person is there. We stopped at once, after "
+            f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
+            "from another address.",
+        )
 
     def reports(self) -> Iterator[Report]:
         """Walk down the open list, from its top."""
@@ -183,12 +197,7 @@ class _Walk:
     def _stop_at_captcha(self) -> None:
         """The site may take us for a machine in mid-list, and leave the place."""
         if urlsplit(self._page.url).path.startswith("/sorry/"):
-            raise TargetRefusedError(
-                "captcha",
-                "Google asked in mid-list whether a person is there. We stopped at once, after "
-                f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
-                "from another address.",
-            )
+            raise self.stopped_by_captcha()
 
     def _has_all(self) -> bool:
         return self._total is not None and len(self._seen) >= self._total
