@@ -8,14 +8,17 @@ from scrapestream.wiring import open_log
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
+from streams.adapters.kafka_copy import open_copier
 from streams.adapters.kafka_reader import open_reader
 from streams.domain.log_part import LogPart
+from streams.domain.pace import Pace
 from streams.materializer import GROUP
 from streams.mending import Mending
 from streams.projections.projection import Projection
 from streams.replay import Replay, Replayed, Told
 from streams.settings import Settings
 from streams.stored_progress import StoredProgress
+from streams.topic_replay import TopicReplay, TopicReplayed, check_target, prepare_target
 
 CLIENT = "replay"
 
@@ -75,3 +78,28 @@ async def replay_projection(
             name=name,
         )
         return await mending.run(mend=change)
+
+
+async def replay_into_topic(
+    settings: Settings,
+    part: LogPart,
+    pace: Pace,
+    result: TopicReplayed,
+    *,
+    told: Told = lambda _done, _total: None,
+) -> TopicReplayed:
+    """Copy a part of ``result.source`` into the fresh topic ``result.topic``.
+
+    ``result`` is kept up to date, also when this is cancelled.
+
+    Raises:
+        InvalidRequestError: the topic is one of the system, or is not empty.
+        UnavailableError: Kafka is away; the topic is not whole.
+    """
+    check_target(result.topic)
+    async with open_reader(settings, CLIENT) as reader:
+        partitions = len(await reader.ends(result.source))
+        async with open_admin(settings, CLIENT) as admin:
+            await prepare_target(admin, reader, result.topic, partitions)
+        async with open_copier(settings, CLIENT, result.topic, partitions=partitions) as copier:
+            return await TopicReplay(part, pace, reader, copier, result, told=told).run()

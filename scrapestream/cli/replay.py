@@ -16,6 +16,7 @@ from scrapestream.cli.address import DataDirOption, JsonOption, find_settings
 from scrapestream.cli.dlq import since_moment
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.output import print_json, print_table, say
+from scrapestream.cli.replay_topic import replay_to_topic
 from streams.domain.log_part import LogPart
 from streams.settings import Settings
 
@@ -27,6 +28,14 @@ class Target(StrEnum):
     JOBS = "jobs"
     ITEMS = "items"
     WEBHOOK_EVENTS = "webhook_events"
+
+
+class Source(StrEnum):
+    """A topic that can be replayed into another one."""
+
+    JOB_EVENTS = "job-events"
+    SCRAPED_ITEMS = "scraped-items"
+    WEBHOOK_EVENTS = "webhook-events"
 
 
 ProjectionOption = Annotated[
@@ -54,6 +63,18 @@ DryRunOption = Annotated[
 CompareOption = Annotated[
     bool, typer.Option("--compare", help="Say job by job where the live tables differ.")
 ]
+IntoTopicOption = Annotated[
+    str | None,
+    typer.Option(
+        "--into-topic", metavar="NAME", help="Copy events to this fresh topic; fill no table."
+    ),
+]
+SourceOption = Annotated[
+    Source, typer.Option("--source", help="The topic that --into-topic copies from.")
+]
+SpeedOption = Annotated[
+    str, typer.Option("--speed", help="Of --into-topic: 1x, 10x, ..., or max for no pauses.")
+]
 
 
 def replay(
@@ -64,12 +85,23 @@ def replay(
     job: JobOption = None,
     dry_run: DryRunOption = False,
     compare: CompareOption = False,
+    into_topic: IntoTopicOption = None,
+    source: SourceOption = Source.JOB_EVENTS,
+    speed: SpeedOption = "max",
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild projections from the log beside the live ones, then move reads over."""
     part = part_in(since, before, job or (), datetime.now(UTC))
     settings = find_settings(data_dir)
+    if into_topic is not None:
+        if projection or dry_run or compare:
+            raise CliError(
+                "--into-topic fills no table: leave out --projection, --dry-run and --compare",
+                ExitCode.USAGE,
+            )
+        replay_to_topic(settings, part, str(source), into_topic, speed, as_json=as_json)
+        return
     wanted = [str(each) for each in projection or Target]
     results = asyncio.run(
         _replayed(settings, wanted, part, compare=compare or dry_run, change=not dry_run)

@@ -51,6 +51,19 @@ class KafkaReader:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
         return [_raw(record) for records in batches.values() for record in records]
 
+    async def read_by_partition(
+        self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
+    ) -> Mapping[int, Sequence[Any]]:
+        """The next records of one topic's partitions as the driver has them, with their times."""
+        wanted = [KafkaPartition(*partition) for partition in partitions]
+        try:
+            found = await self._consumer.getmany(
+                *wanted, timeout_ms=int(timeout_s * 1000), max_records=most
+            )
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return {partition.partition: records for partition, records in found.items()}
+
     async def ends(self, topic: str) -> Mapping[int, int]:
         try:
             partitions = await self._partitions(topic)
