@@ -15,7 +15,7 @@ from streams.domain.pace import Pace
 from streams.materializer import GROUP
 from streams.mending import Mending
 from streams.projections.projection import Projection
-from streams.replay import Replay, Replayed, Told
+from streams.replay import Phase, Replay, Replayed, Told
 from streams.settings import Settings
 from streams.stored_progress import StoredProgress
 from streams.topic_replay import TopicReplay, TopicReplayed, check_target, prepare_target
@@ -31,6 +31,7 @@ async def replay_projection(
     compare: bool,
     change: bool,
     told: Told = lambda _done, _total: None,
+    phase: Phase = lambda _: None,
     name: str = "",
 ) -> Replayed:
     """Rebuild a projection, or compare and mend the rows of a part of the log.
@@ -42,6 +43,7 @@ async def replay_projection(
         compare: whether drift is told; for a part it always is.
         change: whether the live table changes.
         told: hears (records done, records in all) from time to time.
+        phase: hears what begins.
         name: of the table beside, the same for a replay that is begun again.
 
     Raises:
@@ -64,6 +66,7 @@ async def replay_projection(
                 clickhouse,
                 progress=progress,
                 told=told,
+                phase=phase,
                 name=name,
             )
             return await rebuild.run(compare=compare, move=change)
@@ -75,6 +78,7 @@ async def replay_projection(
             clickhouse,
             progress=progress,
             told=told,
+            phase=phase,
             name=name,
         )
         return await mending.run(mend=change)

@@ -20,7 +20,7 @@ from streams.log_reading import of_jobs, read_spans, spans_of
 from streams.ports import RawRecord
 from streams.projections import jobs
 from streams.projections.projection import Projection
-from streams.replay import Replayed, Told, drift_in, jobs_in
+from streams.replay import Phase, Replayed, Told, drift_in, jobs_in
 from streams.stored_progress import Progress, StoredProgress
 
 # Names of tables and columns are ours; every value goes as a parameter.
@@ -40,6 +40,7 @@ class Mending:
         *,
         progress: StoredProgress,
         told: Told = lambda _done, _total: None,
+        phase: Phase = lambda _: None,
         name: str = "",
     ) -> None:
         """``told`` hears (records done, records in all) from time to time."""
@@ -49,6 +50,7 @@ class Mending:
         self._clickhouse = clickhouse
         self._progress = progress
         self._told = told
+        self._phase = phase
         self._beside = TableBeside(projection, records, clickhouse, name=name)
         self._starts: Mapping[int, int] = {}
         self._pieces: list[_Piece] = []
@@ -66,12 +68,12 @@ class Mending:
             with rare_garbage_collection():
                 await self._read()
             self.result.jobs = await jobs_in(self._clickhouse, self._beside.name)
-            self.result.phase = "mending" if mend else "comparing"
+            self._phase("mending" if mend else "comparing")
             found: dict[str, list[int]] = {}
             for piece in self._pieces:
                 await self._compare(piece, found, mend=mend)
             self.result.drift = drift_in(found)
-            self.result.phase = "done"
+            self._phase("done")
         finally:
             self.result.seconds = time.monotonic() - began_s
             await self._beside.drop()

@@ -5,6 +5,7 @@ Only tables are filled: no event is appended, no webhook is sent.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,8 +46,6 @@ class Replayed:
     """What a rebuild, or the mending of a part, did."""
 
     projection: str
-    phase: str = "reading"
-    """``reading``, ``comparing``, ``moving``, ``mending`` or ``done``."""
     records: int = 0
     """Records that were taken from the log."""
     unreadable: int = 0
@@ -67,6 +66,8 @@ class Replayed:
 
 
 Told = Callable[[int, int], None]
+Phase = Callable[[str], None]
+"""Is told what begins: ``comparing``, ``moving``, ``mending`` or ``done``; first comes reading."""
 
 
 class Replay:
@@ -81,9 +82,10 @@ class Replay:
         *,
         progress: StoredProgress | None = None,
         told: Told = lambda _done, _total: None,
+        phase: Phase = lambda _: None,
         name: str = "",
     ) -> None:
-        """``told`` hears (records done, records in all) from time to time.
+        """``told`` hears (records done, records in all) from time to time, ``phase`` what is done.
 
         ``progress`` lets a comparison wait for the materializer, so that rows which are only on
         their way are no drift. ``name``: of the table beside, see there.
@@ -93,6 +95,7 @@ class Replay:
         self._clickhouse = clickhouse
         self._progress = progress
         self._told = told
+        self._phase = phase
         self._beside = TableBeside(projection, records, clickhouse, name=name)
         self._starts: Mapping[int, int] = {}
         self._positions: dict[int, int] = {}
@@ -118,12 +121,12 @@ class Replay:
                         break
             self.result.jobs = await jobs_in(self._clickhouse, self._beside.name)
             if compare:
-                self.result.phase = "comparing"
+                self._phase("comparing")
                 await self._compare()
             if move:
-                self.result.phase = "moving"
-                await self._move()
-            self.result.phase = "done"
+                self._phase("moving")
+                await self._move_to_the_end()
+            self._phase("done")
         finally:
             self.result.seconds = time.monotonic() - began_s
             if not self._is_half_moved:
@@ -190,6 +193,15 @@ class Replay:
             f"SELECT * FROM {table} FINAL "
             f"WHERE partition = {{partition:Int32}} AND offset < {{end:Int64}}{scope}"
         )
+
+    async def _move_to_the_end(self) -> None:
+        """Also when we are told to stop: a table half moved lacks the newest rows."""
+        moving = asyncio.create_task(self._move())
+        try:
+            await asyncio.shield(moving)
+        except asyncio.CancelledError:
+            await moving
+            raise
 
     async def _move(self) -> None:
         """Let the rebuilt table be the live one, with what came in the meantime."""
