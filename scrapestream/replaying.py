@@ -6,7 +6,6 @@ from functools import partial
 
 from scrapestream.wiring import open_log
 from streams.adapters.clickhouse import open_clickhouse
-from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_copy import open_copier
 from streams.adapters.kafka_reader import open_reader
@@ -55,9 +54,7 @@ async def replay_projection(
         open_admin(settings, CLIENT) as admin,
         open_clickhouse(settings) as clickhouse,
     ):
-        progress = StoredProgress(
-            ClickHouseStore(clickhouse).stored_ends, partial(admin.committed, GROUP)
-        )
+        progress = StoredProgress(clickhouse, partial(admin.committed, GROUP))
         if part.is_whole:
             rebuild = Replay(
                 projection,

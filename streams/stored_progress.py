@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.clickhouse_store import TABLES
 from streams.ports import TopicPartition
 
 PAUSE_S = 0.2
@@ -17,7 +19,7 @@ class Progress:
     """Offsets of one topic by partition."""
 
     stored: Mapping[int, int] = field(default_factory=dict)
-    """After the highest stored row: where a materializer that starts goes on."""
+    """After the highest row: a materializer that starts goes on there, or later."""
     committed: Mapping[int, int] = field(default_factory=dict)
     """What was once stored, whatever became of it."""
 
@@ -31,13 +33,13 @@ class StoredProgress:
 
     def __init__(
         self,
-        stored_ends: Callable[[str], Awaitable[Mapping[int, int]]],
+        clickhouse: ClickHouse,
         committed: Callable[[], Awaitable[Mapping[TopicPartition, int]]],
         *,
         within_s: float = 10.0,
     ) -> None:
         """``within_s``: how long ``reach`` waits for a materializer that lags or is away."""
-        self._stored_ends = stored_ends
+        self._clickhouse = clickhouse
         self._committed = committed
         self._within_s = within_s
 
@@ -51,10 +53,16 @@ class StoredProgress:
         while True:
             committed = await self._committed()
             found = Progress(
-                stored=await self._stored_ends(topic),
+                stored=await self._row_ends(topic),
                 committed={number: at for (name, number), at in committed.items() if name == topic},
             )
             is_there = all(found.end(number) >= end for number, end in ends.items())
             if is_there or time.monotonic() > deadline:
                 return found
             await asyncio.sleep(PAUSE_S)
+
+    async def _row_ends(self, topic: str) -> Mapping[int, int]:
+        rows = await self._clickhouse.rows(
+            f"SELECT partition, max(offset) + 1 FROM {TABLES[topic]} GROUP BY partition"  # noqa: S608 - our own names
+        )
+        return {int(partition): int(end) for partition, end in rows}

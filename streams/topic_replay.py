@@ -190,7 +190,7 @@ class TopicReplay:
     ) -> Mapping[int, list[Any]]:
         """The next wanted records of some partitions; notes those that are at their end."""
         source = self.result.source
-        found = await self._reader.read_by_partition(
+        found = await self._reader.read_as_is(
             [(source, number) for number in numbers], timeout_s=timeout_s, most=MOST_AT_ONCE
         )
         wanted: dict[int, list[Any]] = {}

@@ -51,7 +51,7 @@ class KafkaReader:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
         return [_raw(record) for records in batches.values() for record in records]
 
-    async def read_by_partition(
+    async def read_as_is(
         self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
     ) -> Mapping[int, Sequence[Any]]:
         """The next records of one topic's partitions as the driver has them, with their times."""

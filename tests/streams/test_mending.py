@@ -13,7 +13,6 @@ import pytest
 
 from scrapestream.wiring import open_log
 from streams.adapters.clickhouse import ClickHouse, open_clickhouse
-from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_batches import partition_of
 from streams.adapters.kafka_reader import open_reader
@@ -61,9 +60,7 @@ async def mending(settings: Settings) -> AsyncIterator[Mend]:
         open_admin(settings, "replay") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
-        progress = StoredProgress(
-            ClickHouseStore(clickhouse).stored_ends, partial(admin.committed, GROUP)
-        )
+        progress = StoredProgress(clickhouse, partial(admin.committed, GROUP))
 
         async def mend(projection: Projection, part: LogPart, *, change: bool = True) -> Replayed:
             # A reader of its own: it forgets topics that it does not read.

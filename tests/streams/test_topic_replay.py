@@ -35,7 +35,7 @@ async def records_of(settings: Settings, topic: str) -> Sequence[Any]:
         reader.assign(dict.fromkeys(places, 0))
         async with asyncio.timeout(30):
             while len(found) < sum(ends.values()):
-                read = await reader.read_by_partition(places, timeout_s=1.0, most=5_000)
+                read = await reader.read_as_is(places, timeout_s=1.0, most=5_000)
                 found += [record for records in read.values() for record in records]
     return found
 
