@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
@@ -56,6 +57,7 @@ async def measure(directory: Path) -> None:
         async with open_clickhouse(settings) as clickhouse:
             await _rebuild(settings, clickhouse)
         told = await _command(settings, "--into-topic", "bench-replayed")
+        cpu_us = told["cpu_s"] / told["records"] * 1e6
         line("copy to a topic: events", told["records"], "", at_least=TOTAL)
         line(
             "copy to a topic: rate",
@@ -63,6 +65,7 @@ async def measure(directory: Path) -> None:
             "events/s",
             at_least=100_000,
         )
+        line("copy to a topic: its processor time an event", cpu_us, "us")
 
 
 async def _rebuild(settings: Settings, clickhouse: ClickHouse) -> None:
@@ -75,10 +78,13 @@ async def _rebuild(settings: Settings, clickhouse: ClickHouse) -> None:
         while not replaying.done():
             busy_s.append(await _asked_s(store, JobId(job_id)))
             await asyncio.sleep(PAUSE_S)
-        [told] = (await replaying)["replays"]
+        done = await replaying
+        told = {**done["replays"][0], "cpu_s": done["cpu_s"]}
         line(f"replay of {name}: events", told["records"], "", at_least=TOTAL)
         rate = told["records"] / told["seconds"]
         line(f"replay of {name}: rate", rate, "events/s", at_least=100_000)
+        cpu_us = told["cpu_s"] / told["records"] * 1e6
+        line(f"replay of {name}: its processor time an event", cpu_us, "us")
     line("a job read meanwhile, p50", quantile(busy_s, 0.5) * 1000, "ms")
     line("a job read meanwhile, p99", quantile(busy_s, 0.99) * 1000, "ms")
     line("a job read without a replay, p99", quantile(calm_s, 0.99) * 1000, "ms")
@@ -90,8 +96,12 @@ async def _asked_s(store: ClickHouseStore, job_id: JobId) -> float:
     return time.monotonic() - began_s
 
 
-async def _command(settings: Settings, *arguments: str) -> Any:
-    """What ``scrapestream replay`` prints, in a process of its own as always."""
+async def _command(settings: Settings, *arguments: str) -> dict[str, Any]:
+    """What ``scrapestream replay`` prints, in a process of its own as always.
+
+    With ``cpu_s``: the processor time that it took, seconds, its start too.
+    """
+    before_s = _children_s()
     urls = {
         f"SCRAPESTREAM_{name.upper()}": str(getattr(settings, name))
         for name in ("kafka_url", "registry_url", "clickhouse_url")
@@ -103,7 +113,13 @@ async def _command(settings: Settings, *arguments: str) -> Any:
         env={**os.environ, **urls},
     )
     out, _ = await process.communicate()
-    return json.loads(out)
+    return {**json.loads(out), "cpu_s": _children_s() - before_s}
+
+
+def _children_s() -> float:
+    """Processor time of all ended children, seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _fill(event_log: EventLog) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_store import TABLES
+from streams.errors import LogUnavailableError
 from streams.ports import TopicPartition
 
 PAUSE_S = 0.2
@@ -51,7 +52,13 @@ class StoredProgress:
         """
         deadline = time.monotonic() + self._within_s
         while True:
-            committed = await self._committed()
+            try:
+                committed = await self._committed()
+            except LogUnavailableError:  # docs/hazards.md, H15: a broker that has just started
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(PAUSE_S)
+                continue
             found = Progress(
                 stored=await self._row_ends(topic),
                 committed={number: at for (name, number), at in committed.items() if name == topic},

@@ -16,6 +16,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from schemas.errors import RegistryError
 from scrapestream.replaying import replay_into_topic, replay_projection
 from scrapestream.wiring import open_log
 from streams.adapters.kafka_reader import open_reader
@@ -31,7 +32,7 @@ from streams.domain.replays import (
     ReplayState,
     new_replay_event,
 )
-from streams.errors import InvalidRequestError
+from streams.errors import InvalidRequestError, ScrapestreamError
 from streams.log import configure_logging
 from streams.projections.catalogue import all_projections
 from streams.replay import Replayed
@@ -188,6 +189,9 @@ def main() -> None:
     try:
         asyncio.run(_until_told(settings, replay_id, int(number)))
     except asyncio.CancelledError:
+        sys.exit(1)
+    except (ScrapestreamError, RegistryError) as error:
+        log.warning("replay did not end", extra={"replay_id": replay_id, "reason": str(error)})
         sys.exit(1)
 
 
