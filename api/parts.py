@@ -19,6 +19,7 @@ from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.ports import EventLog, JobStore
+from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
 from streams.settings import Settings
 
@@ -40,6 +41,7 @@ class ApiParts:
     live_workers: Callable[[], Awaitable[int]]
     """Workers that are connected; raises UnavailableError."""
     dead_letters: DeadLetterBox
+    replays: ReplayBoard
     check_webhook: Callable[[str], None]
     """Raises InvalidRequestError for an address that webhooks may not go to."""
     fleet: Fleet = field(default_factory=Fleet)

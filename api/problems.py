@@ -96,6 +96,18 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use an `id` of GET /dlq as the path.",
         ),
         ProblemKind(
+            "unknown_replay",
+            404,
+            "There is no replay of this id",
+            "Use a `replay_id` of GET /replays.",
+        ),
+        ProblemKind(
+            "replay_running",
+            409,
+            "Another replay changes the same",
+            "Wait until the one that `detail` names has ended, or stop it.",
+        ),
+        ProblemKind(
             "method_not_allowed",
             405,
             "The path does not know this method",

@@ -20,6 +20,7 @@ from bench import (
     export,
     long_list,
     materialize,
+    replay,
     scrape,
     soak,
     start,
@@ -36,6 +37,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "batch": batch.measure,
     "materialize": materialize.measure,
     "export": export.measure,
+    "replay": replay.measure,
 }
 ACCURACY = "accuracy"
 

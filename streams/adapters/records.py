@@ -18,6 +18,8 @@ from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
 from streams.domain.recorded import NewEvent, Recorded
+from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
+from streams.domain.replays import RecordedReplay, ReplayEvent
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import (
     DeliveryAttempted,
@@ -30,6 +32,7 @@ from streams.errors import UnreadableRecordError
 from streams.ports import NewRecord, RawRecord
 from streams.topics import (
     JOB_EVENTS,
+    REPLAY_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
     WEBHOOK_EVENTS,
@@ -47,6 +50,7 @@ DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
 ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
     cls.__name__: cls for cls in (StopAttempt, DrainWorker)
 }
+REPLAY_TYPES: Mapping[str, type[ReplayEvent]] = {cls.__name__: cls for cls in REPLAY_EVENT_CLASSES}
 ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
 
 
@@ -119,6 +123,14 @@ class Records:
         fields = {"delivery_id": new.delivery_id, **_fields(new.event)}
         return self._record(WEBHOOK_EVENTS, type(new.event).__name__, new.delivery_id, new, fields)
 
+    def replay(self, new: RecordedReplay) -> NewRecord:
+        """The record of a replay's event."""
+        envelope = _Envelope(event_id=new.event_id, job_id="", at=new.occurred_at)
+        fields = {"replay_id": new.replay_id, **_fields(new.event)}
+        return self._record(
+            REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
+        )
+
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
@@ -170,6 +182,16 @@ class Records:
             offset=raw.offset,
             event=_built(record, DELIVERY_TYPES[name]),
             traceparent=_traceparent_of(raw),
+        )
+
+    def read_replay(self, raw: RawRecord) -> RecordedReplay:
+        """A replay's event."""
+        name, record = self._decoded(raw, REPLAY_TYPES)
+        return RecordedReplay(
+            replay_id=record["replay_id"],
+            event_id=record["event_id"],
+            occurred_at=record["occurred_at"],
+            event=_built(record, REPLAY_TYPES[name]),
         )
 
     def _record(
