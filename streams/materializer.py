@@ -48,7 +48,7 @@ KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
 IDLE_S = 1.0  # how long a bug in storing can stay unseen while nothing comes
-CHUNK = 1_000  # decoded in one go, some 15 ms: an insert that is answered waits no longer
+CHUNK = 5_000  # decoded in one go, some 25 ms: an insert that is answered waits no longer
 SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for it
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.utils import generate_many
 
 from schemas.catalog import all_schemas
-from schemas.quick_reader import Read, quick_reader
+from schemas.quick_reader import EPOCH, Read, quick_reader
 
 START = 5  # behind the magic byte and the schema's id
 SEED = 20261122
@@ -80,6 +81,16 @@ def test_times_near_and_far_read_as_with_fastavro(at: int) -> None:
     schema = parse_schema({"type": "record", "name": "R", "fields": fields})
     value = written(schema, {"f0": at, "f1": at, "f2": "behind it"})
     assert repr(reader_of(schema)(value)) == by_fastavro(schema, value)
+
+
+def test_every_microsecond_is_its_own() -> None:
+    rng = random.Random(SEED)  # noqa: S311 - repeatable, not secret
+    kind = {"type": "long", "logicalType": "timestamp-micros"}
+    schema = parse_schema({"type": "record", "name": "R", "fields": [{"name": "at", "type": kind}]})
+    read = reader_of(schema)
+    near = [edge + n for edge in (0, 10**15, 2**51, 2**52) for n in range(-500, 500)]
+    for at in [*near, *(rng.randrange(2**52) for _ in range(2_000))]:
+        assert read(written(schema, {"at": at}))["at"] == EPOCH + timedelta(microseconds=at)
 
 
 def test_a_list_in_blocks_with_their_length_is_read() -> None:
