@@ -39,9 +39,9 @@ def quick_reader(schema: Any, start: int) -> Read | None:
         name = source.value(schema, {})
     except _UnknownTypeError:
         return None
-    source.lines.append("if p != len(v): raise ValueError")
+    source.lines.append("if p != z: raise ValueError")
     body = "\n".join(f"    {line}" for line in source.lines)
-    text = f"def read(v):\n    p = {start:d}\n{body}\n    return {name}"
+    text = f"def read(v):\n    p, z = {start:d}, len(v)\n{body}\n    return {name}"
     names = {
         "long": _long,
         "of_eight": _of_eight,
@@ -82,7 +82,7 @@ def _of_eight(word: int) -> int:
 
 
 class _Source:
-    """The lines of a function; ``v`` is the value, ``p`` where it stands, ``n`` a number."""
+    """The lines of a function; ``v`` is the value, ``z`` its end, ``p`` where it stands, ``n`` a number."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -166,7 +166,7 @@ class _Source:
             self._lines("n = v[p]; p += 1", "if n > 127: n, p = long(v, p - 1)")
             return
         self._lines(
-            "n = eight_at(v, p)[0]",
+            "n = eight_at(v, p)[0] if p + 8 <= z else 0",
             f"if n & {MORE_BITS} == {MORE_BITS >> 8}: n = of_eight(n); p += 8",
             "else: n, p = long(v, p)",
         )
