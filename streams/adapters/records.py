@@ -40,6 +40,9 @@ from streams.topics import (
     WORKER_HEARTBEATS,
 )
 
+OWN_HEADERS = 7
+LAST_OWN_HEADER = "content-type"
+"""The headers of our records without a trace, and the last of them."""
 ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
 T = TypeVar("T")
 
@@ -72,7 +75,7 @@ class Records:
         Raises:
             RegistryError: the registry is away; call again.
         """
-        await self._codec.learn(raw.value for raw in raws)
+        await self._codec.learn([raw.value for raw in raws])
 
     def event(self, new: NewEvent) -> NewRecord:
         """The record of a job event."""
@@ -135,15 +138,15 @@ class Records:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
         return Recorded(
-            # Spelled out: this is called for every event that a process reads.
-            job_id=record["job_id"],
-            tenant=record["tenant"],
-            event_id=record["event_id"],
-            occurred_at=record["occurred_at"],
-            partition=raw.partition,
-            offset=raw.offset,
-            event=_built(record, JOB_EVENT_TYPES[name]),
-            traceparent=_traceparent_of(raw),
+            # Spelled out, in their order: this is called for every event that a process reads.
+            record["job_id"],
+            record["tenant"],
+            record["event_id"],
+            record["occurred_at"],
+            raw.partition,
+            raw.offset,
+            _built(record, JOB_EVENT_TYPES[name]),
+            _traceparent_of(raw),
         )
 
     def read_item(self, raw: RawRecord) -> RecordedItem:
@@ -216,7 +219,7 @@ class Records:
             ("ce_source", self._source),
             ("ce_time", _ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
-            ("content-type", b"application/avro"),
+            (LAST_OWN_HEADER, b"application/avro"),
         ]
         if envelope.traceparent:
             headers.append(("traceparent", envelope.traceparent.encode()))
@@ -232,9 +235,9 @@ class Records:
             decoded = self._codec.decode(raw.value)
         except UnreadableValueError as error:
             raise UnreadableRecordError(str(error)) from error
-        if decoded.name not in types:
+        if decoded[0] not in types:
             raise UnreadableRecordError(f"{decoded.name} does not belong into {raw.topic}")
-        return decoded.name, decoded.record
+        return decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,5 +284,10 @@ def _built(record: Mapping[str, Any], cls: type[T]) -> T:
 
 
 def _traceparent_of(raw: RawRecord) -> str | None:
-    value = dict(raw.headers).get("traceparent")
-    return None if value is None else value.decode("ascii", "replace")
+    headers = raw.headers
+    if len(headers) == OWN_HEADERS and headers[-1][0] == LAST_OWN_HEADER:
+        return None  # we would have written it behind these: no need to look through them
+    for name, value in reversed(headers):
+        if name == "traceparent":
+            return value.decode("ascii", "replace")
+    return None
