@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 from hypothesis import given as random
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from streams.domain.results import (
 from tests.domain.test_job_story import ASKED, FIRST_TRY, SPAN, TAKEN
 from tests.support.given import JOB, START, job_after, recorded
 
-CLOSING = {
+CLOSING: dict[str, Any] = {
     "kind": ASKED.kind,
     "url": ASKED.url,
     "requested_at": START,
