@@ -99,6 +99,8 @@ class Blobs:
         for key in keys:  # one by one: not each S3 server knows how to delete many
             with _told(f"delete {key}"):
                 try:
+                    if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+                        await asyncio.to_thread(_remove_parts, Path(self._store.prefix), key)
                     await obstore.delete_async(self._store, key)
                 except FileNotFoundError:
                     continue
@@ -195,6 +197,13 @@ def _sync(root: Path, key: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _remove_parts(root: Path, key: str) -> None:
+    """Remove what a process left that was killed while it wrote the file: ``KEY#1``."""
+    path = root / key
+    for part in path.parent.glob(f"{path.name}#*"):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
