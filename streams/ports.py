@@ -196,6 +196,9 @@ class ResultFiles(Protocol):
     async def list_below(self, prefix: str) -> FolderListing:
         """What lies right below ``prefix``; empty: at the top."""
 
+    async def ping(self) -> None:
+        """Return when the storage answers."""
+
 
 class JobStore(Protocol):
     """The read side: what the materializer has stored. Behind the log by less than a second.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +24,7 @@ PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part
 PARTS_AT_ONCE = 2  # of one file: more would only need more memory
 REQUEST_S = 300.0
 CONNECT_S = 5.0
+PING_FRESH_S = 30.0
 RETRY_S = 20.0  # then the caller decides; it waits longer than we should
 LONGEST_LINK_S = 604_800  # S3 signs for a week at most
 
@@ -33,6 +35,7 @@ class Blobs:
     def __init__(self, store: LocalStore | S3Store | MemoryStore, *, link_s: int = 0) -> None:
         self._store = store
         self._link_s = link_s
+        self._answered_at = float("-inf")
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         """Store a file, durably and as a whole; see the port."""
@@ -104,6 +107,12 @@ class Blobs:
                     await obstore.delete_async(self._store, key)
                 except FileNotFoundError:
                     continue
+
+    async def ping(self) -> None:
+        """Return when the storage answers, or did a moment ago: each question costs money."""
+        if time.monotonic() - self._answered_at > PING_FRESH_S:
+            await self.list_below("")
+            self._answered_at = time.monotonic()
 
     async def list_below(self, prefix: str) -> FolderListing:
         """What lies right below ``prefix``; empty: at the top."""
