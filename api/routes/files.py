@@ -44,6 +44,10 @@ def routes(api: Api) -> list[BaseRoute]:
                 "results are not kept as files here (SCRAPESTREAM_RESULTS_URL): "
                 f"GET /jobs/{job.job_id}/reviews has them"
             )
+        if job.results is None and not job.is_open:
+            # Memory may have taken an ended job over from a store that was behind.
+            known = await api.parts.store.find_job(job.job_id)
+            job = known if known is not None and known.offset > job.offset else job
         stored = file_of(job, datetime.now(UTC), days)
         size_bytes = await files.find_size(stored.key)
         if size_bytes is None:

@@ -133,6 +133,18 @@ async def test_a_file_that_was_written_anew_is_handed_on_as_it_is(stage: Stage) 
     assert "etag" not in answer.headers
 
 
+async def test_a_memory_that_missed_the_fact_hides_no_file(stage: Stage) -> None:
+    job_id = await finished(stage.world, stage.process, 2)
+    memory = stage.process.live.memory
+    before = stage.process.live.find(job_id)
+    await stage.stored(job_id)
+    assert before is not None
+    assert before.results is None
+    memory.put(before, memory_from=before.offset + 1)  # as when the store was asked too early
+    assert (await stage.process.read(job_id))["results"] is None
+    assert (await stage.process.client.get(f"/jobs/{job_id}/file")).status_code == 200
+
+
 async def test_a_link_is_made_for_each_request_and_kept_by_nobody(stage: Stage) -> None:
     job_id = await finished(stage.world, stage.process, 2)
     await stage.stored(job_id)
