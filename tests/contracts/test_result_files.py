@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -16,6 +17,7 @@ from obstore.store import MemoryStore
 from streams.adapters.blobs import Blobs, open_result_files
 from streams.errors import InvalidSettingError, ResultsUnavailableError, StoreUnavailableError
 from streams.ports import ResultFiles
+from streams.results import delete_expired
 from streams.settings import Settings
 from tests.support.s3_server import BUCKET, S3Server, s3_server
 
@@ -180,8 +182,8 @@ async def test_a_bucket_that_is_not_there_is_told(bucket: Settings) -> None:
         await files.put(KEY, pieces(b"x"))
 
 
-def names_in(directory: Path) -> list[str]:
-    return [path.name for path in directory.rglob("*.gz")]
+def names_in(directory: Path, pattern: str = "*.gz") -> list[str]:
+    return [path.name for path in directory.rglob(pattern)]
 
 
 async def test_a_directory_holds_nothing_that_looks_whole_and_is_not(tmp_path: Path) -> None:
@@ -216,3 +218,28 @@ def test_numbers_that_cannot_be_used_are_told() -> None:
         with pytest.raises(InvalidSettingError, match="SCRAPESTREAM_RESULTS_"):
             open_result_files(settings)
     assert open_result_files(Settings()) is None
+
+
+async def test_expired_days_are_deleted_and_nothing_else(storage: Storage) -> None:
+    old, kept = KEY.replace("/22/", "/18/"), [KEY, KEY.replace("/22/", "/20/"), "2020/01/01/x.txt"]
+    older = KEY.replace("2026/11/22", "2025/12/31")
+    for key in (old, older, *kept):
+        await storage.files.put(key, pieces(b"x"))
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert await delete_expired(storage.files, now, 0) == 0
+    assert await delete_expired(storage.files, now, 2) == 2
+    assert await delete_expired(storage.files, now, 2) == 0
+    sizes = [await storage.files.find_size(key) for key in (old, older, *kept)]
+    assert sizes == [None, None, 1, 1, 1]
+
+
+async def test_what_a_killed_process_left_of_a_file_goes_with_it(tmp_path: Path) -> None:
+    files = opened(Settings(results_url=tmp_path.as_uri()))
+    await files.put(KEY, pieces(b"whole"))
+    left = tmp_path / f"{KEY}#1"
+    left.write_bytes(b"half of a fi")
+    assert list((await files.list_below("2026/11/22")).keys) == [KEY]
+    await files.put(KEY, pieces(b"anew"))
+    assert await content(files, KEY) == b"anew"
+    await files.delete([KEY])
+    assert names_in(tmp_path, "*.gz*") == []
