@@ -18,7 +18,7 @@ from api.sse import OpenStreams
 from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
-from streams.ports import EventLog, JobStore
+from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -50,6 +50,8 @@ class ApiParts:
     """Keeps ``fleet`` as it is in the log; runs while the API serves."""
     tenant_weight: Callable[[str], float] = lambda _: 1.0
     """A tenant's share of the workers, as the orchestrators know it."""
+    files: ResultFiles | None = None
+    """Where results are kept as files; None: they are not."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

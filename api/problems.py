@@ -108,6 +108,18 @@ KINDS: Mapping[str, ProblemKind] = {
             "Wait until the one that `detail` names has ended, or stop it.",
         ),
         ProblemKind(
+            "results.none",
+            404,
+            "The job has no file of results",
+            "GET /jobs/{job_id}/reviews gives the reviews.",
+        ),
+        ProblemKind(
+            "results.gone",
+            410,
+            "The file of results was deleted",
+            "GET /jobs/{job_id}/reviews gives the reviews.",
+        ),
+        ProblemKind(
             "method_not_allowed",
             405,
             "The path does not know this method",

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from scrapestream.cli.address import DataDirOption, JsonOption, find_settings
-from scrapestream.cli.dlq import since_moment
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.output import print_json, print_table, say
 from scrapestream.cli.replay_topic import replay_to_topic
+from scrapestream.cli.times import since_moment
 from streams.domain.log_part import LogPart
 from streams.settings import Settings
 

@@ -24,13 +24,14 @@ from streams.domain.events import (
     ExtractionReported,
     ItemsSpan,
     ProgressReported,
+    ResultsStored,
     ScrapeCancelled,
     ScrapeCompleted,
     ScrapeFailed,
     ScrapeRequested,
     TargetDescribed,
 )
-from streams.domain.job import AttemptState, Job, Status, is_running
+from streams.domain.job import AttemptState, Job, ResultsFile, Status, is_running
 from streams.domain.recorded import Recorded
 
 LOST_MESSAGES = {
@@ -92,7 +93,7 @@ def _set(job: Job, changes: Changes) -> None:
 
 def _changes(job: Job, recorded: Recorded) -> Changes:
     """What a new event changes."""
-    changes = _changes_while_open(job, recorded) if job.is_open else NOTHING
+    changes = _changes_while_open(job, recorded) if job.is_open else _changes_after(job, recorded)
     counted = Changes(offset=recorded.offset, events_count=job.events_count + 1)
     if changes:
         counted["updated_at"] = recorded.occurred_at
@@ -133,7 +134,7 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
     """What a new event changes in an open job, apart from the counters."""
     at = recorded.occurred_at
     match recorded.event:
-        case ScrapeRequested():
+        case ScrapeRequested() | ResultsStored():
             return NOTHING
         case CancelRequested(reason=reason):
             if job.cancel_requested_at is not None:
@@ -183,6 +184,22 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
             )
         case ScrapeCompleted() | ScrapeFailed() | ScrapeCancelled():
             return _closed(recorded.event, at)
+
+
+def _changes_after(job: Job, recorded: Recorded) -> Changes:
+    """What a new event changes in an ended job: how it ended stays."""
+    event = recorded.event
+    if not isinstance(event, ResultsStored) or job.results is not None:
+        return NOTHING
+    return Changes(
+        results=ResultsFile(
+            key=event.key,
+            size_bytes=event.size_bytes,
+            rows=event.rows,
+            sha256=event.sha256,
+            stored_at=recorded.occurred_at,
+        )
+    )
 
 
 def _started(job: Job, event: AttemptStarted, at: datetime) -> Changes:
