@@ -45,6 +45,7 @@ TASKS = {priority: f"scrape-tasks-{priority}" for priority in ("high", "normal",
 WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
+MONITOR_EVENTS = "monitor-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 
@@ -105,6 +106,13 @@ def all_topics() -> tuple[Topic, ...]:
             follows_setting=True,
             schemas=schemas_in("webhook"),
             doc="What happened to webhook deliveries.",
+        ),
+        Topic(
+            name=MONITOR_EVENTS,
+            key="monitor_id",
+            retention_ms=FOR_EVER,  # whatever the setting: a monitor is the fold of all of them
+            schemas=schemas_in("monitor"),
+            doc="What became of monitors: their schedules, changes and runs.",
         ),
         Topic(
             name=WEBHOOK_DLQ,
