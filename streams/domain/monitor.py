@@ -21,7 +21,7 @@ from streams.domain.monitor_events import (
     Trigger,
 )
 
-KEPT_RUNS = 20
+KEPT_RUNS = 10
 """The newest runs that a monitor remembers."""
 
 
@@ -155,7 +155,9 @@ def _changed(monitor: Monitor, recorded: RecordedMonitor) -> Monitor:
             handled = max(at, monitor.handled_to or at)
             return replace(monitor, status=MonitorStatus.ACTIVE, handled_to=handled, updated_at=at)
         case MonitorDeleted():
-            return replace(monitor, status=MonitorStatus.DELETED, wanted_at=None, updated_at=at)
+            return replace(
+                monitor, status=MonitorStatus.DELETED, runs=(), wanted_at=None, updated_at=at
+            )
         case MonitorRunRequested() as event if monitor.wanted is None:
             if any(run.job_id == event.job_id for run in monitor.runs):
                 return monitor
