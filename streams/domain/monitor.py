@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from streams.domain.events import ScrapeRequested, Webhook
 from streams.domain.monitor_events import (
@@ -21,6 +22,8 @@ from streams.domain.monitor_events import (
     Trigger,
 )
 
+Changes = dict[str, Any]
+"""New values of a monitor's fields."""
 KEPT_RUNS = 10
 """The newest runs that a monitor remembers."""
 
@@ -99,8 +102,8 @@ def evolve(monitor: Monitor | None, recorded: RecordedMonitor) -> Monitor | None
         return _created(recorded) if isinstance(recorded.event, MonitorCreated) else None
     if recorded.offset <= monitor.offset or monitor.is_deleted:
         return monitor
-    changed = _changed(monitor, recorded)
-    return replace(changed, partition=recorded.partition, offset=recorded.offset)
+    changes = _changes(monitor, recorded)
+    return replace(monitor, **changes, partition=recorded.partition, offset=recorded.offset)
 
 
 def run_requested(monitor: Monitor, options: Mapping[str, str]) -> ScrapeRequested:
@@ -144,70 +147,74 @@ def _created(recorded: RecordedMonitor) -> Monitor:
     )
 
 
-def _changed(monitor: Monitor, recorded: RecordedMonitor) -> Monitor:
+def _changes(monitor: Monitor, recorded: RecordedMonitor) -> Changes:
+    """The fields that a new event changes."""
     at = recorded.occurred_at
     match recorded.event:
-        case MonitorChanged() as event:
-            return _with_change(monitor, event, at)
-        case MonitorPaused():
-            return replace(monitor, status=MonitorStatus.PAUSED, updated_at=at)
-        case MonitorResumed() if monitor.status is MonitorStatus.PAUSED:
-            handled = max(at, monitor.handled_to or at)
-            return replace(monitor, status=MonitorStatus.ACTIVE, handled_to=handled, updated_at=at)
-        case MonitorDeleted():
-            return replace(
-                monitor, status=MonitorStatus.DELETED, runs=(), wanted_at=None, updated_at=at
-            )
-        case MonitorRunRequested() as event if monitor.wanted is None:
-            if any(run.job_id == event.job_id for run in monitor.runs):
-                return monitor
-            return replace(monitor, wanted=event, wanted_at=at)
         case MonitorFired() as event:
-            run = Run(
-                job_id=event.job_id,
-                due_at=event.due_at,
-                at=at,
-                trigger=event.trigger,
-                full=event.full,
-            )
-            return _with_run(monitor, run)
+            return _changes_of_run(monitor, event, at)
         case MonitorSkipped() as event:
-            run = Run(
-                job_id=event.job_id,
-                due_at=event.due_at,
-                at=at,
-                trigger=event.trigger,
-                open_job_id=event.open_job_id,
-            )
-            return _with_run(monitor, run)
+            return _changes_of_run(monitor, event, at)
+        case MonitorChanged() as event:
+            return _changes_asked_for(monitor, event, at)
+        case MonitorPaused():
+            return {"status": MonitorStatus.PAUSED, "updated_at": at}
+        case MonitorResumed() if monitor.status is MonitorStatus.PAUSED:
+            return {
+                "status": MonitorStatus.ACTIVE,
+                "handled_to": max(at, monitor.handled_to or at),
+                "updated_at": at,
+            }
+        case MonitorDeleted():
+            return {
+                "status": MonitorStatus.DELETED,
+                "runs": (),
+                "wanted": None,
+                "wanted_at": None,
+                "updated_at": at,
+            }
+        case MonitorRunRequested() as event if monitor.wanted is None:
+            is_known = any(run.job_id == event.job_id for run in monitor.runs)
+            return {} if is_known else {"wanted": event, "wanted_at": at}
         case _:
-            return monitor
+            return {}
 
 
-def _with_change(monitor: Monitor, event: MonitorChanged, at: datetime) -> Monitor:
-    given = {
+def _changes_asked_for(monitor: Monitor, event: MonitorChanged, at: datetime) -> Changes:
+    changes: Changes = {
         name: value
         for name in ("every_s", "full_every", "name", "options", "webhook", "priority", "metadata")
         if (value := getattr(event, name)) is not None
     }
+    changes["updated_at"] = at
     if event.without_webhook:
-        given["webhook"] = None
-    changed = replace(monitor, **given, updated_at=at)
-    if changed.every_s == monitor.every_s:
-        return changed
-    # A new grid: the first run under it is a period away.
-    return replace(changed, grid_from=at, handled_to=max(at, monitor.handled_to or at))
+        changes["webhook"] = None
+    if changes.get("every_s", monitor.every_s) != monitor.every_s:
+        # A new grid: the first run under it is a period away.
+        changes["grid_from"] = at
+        changes["handled_to"] = max(at, monitor.handled_to or at)
+    return changes
 
 
-def _with_run(monitor: Monitor, run: Run) -> Monitor:
+def _changes_of_run(
+    monitor: Monitor, event: MonitorFired | MonitorSkipped, at: datetime
+) -> Changes:
     """After a run that was due: once, however often it is told."""
-    if any(known.job_id == run.job_id for known in monitor.runs):
-        return monitor
-    changed = replace(monitor, runs=(run, *monitor.runs)[:KEPT_RUNS])
+    if any(known.job_id == event.job_id for known in monitor.runs):
+        return {}
+    run = Run(
+        job_id=event.job_id,
+        due_at=event.due_at,
+        at=at,
+        trigger=event.trigger,
+        full=isinstance(event, MonitorFired) and event.full,
+        open_job_id=event.open_job_id if isinstance(event, MonitorSkipped) else "",
+    )
+    changes: Changes = {"runs": (run, *monitor.runs[: KEPT_RUNS - 1])}
     if not run.open_job_id:
-        changed = replace(changed, runs_count=monitor.runs_count + 1, last_job_id=run.job_id)
+        changes |= {"runs_count": monitor.runs_count + 1, "last_job_id": run.job_id}
     if monitor.wanted is not None and monitor.wanted.job_id == run.job_id:
-        changed = replace(changed, wanted=None, wanted_at=None)
-    if run.trigger != Trigger.SCHEDULE:
-        return changed
-    return replace(changed, handled_to=max(run.due_at, monitor.handled_to or run.due_at))
+        changes |= {"wanted": None, "wanted_at": None}
+    if run.trigger == Trigger.SCHEDULE:
+        changes["handled_to"] = max(run.due_at, monitor.handled_to or run.due_at)
+    return changes
