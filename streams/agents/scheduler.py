@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Coroutine
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 8
 REPEAT_S = 10.0
 """A run is not started again before this, so that what was appended can be read back."""
+RETRY_S = 2.0
+"""Pause after a try that could not be finished, because a part is away or behind."""
 SHUTDOWN_S = 10.0
 
 
@@ -64,8 +67,8 @@ class Scheduler:
         self._partitions: dict[int, MonitorsPart] = {}
         self._restoring = asyncio.Lock()
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
-        self._begun: dict[str, float] = {}
-        """When a monitor's run was last started, on this process's own clock, seconds."""
+        self._not_before: dict[str, float] = {}
+        """When each monitor may be looked at again, on this process's own clock, seconds."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def react(self, raw: RawRecord) -> None:
@@ -73,14 +76,14 @@ class Scheduler:
         part = self._partitions.get(raw.partition)
         if part is None or raw.offset > part.folded_to:
             # New here, or another process had it in between.
-            await self._restore([raw.partition])
+            await self._restore([raw.partition], raw.offset)
             part = self._partitions[raw.partition]
         if raw.offset < part.folded_to:
             return
         recorded = self._fold(part, raw)
         if recorded is not None:
             if isinstance(recorded.event, MonitorDecision):
-                self._begun.pop(recorded.monitor_id, None)
+                self._not_before.pop(recorded.monitor_id, None)
             self._look_at(part, recorded.monitor_id, self._now())
 
     async def sweep(self, assigned: Collection[int]) -> None:
@@ -108,32 +111,31 @@ class Scheduler:
         return sum(not each.is_deleted for part in parts for each in part.monitors.values())
 
     def _look_at(self, part: MonitorsPart, monitor_id: str, now: datetime) -> None:
-        """Start the monitor's run, if one is due and that was not done a moment ago."""
+        """Start the monitor's run, if one is due and that is not being done already."""
         monitor = part.monitors.get(monitor_id)
         run = due(monitor, now) if monitor is not None else None
-        begun_s = self._begun.get(monitor_id)
-        is_begun = begun_s is not None and self._clock() - begun_s < REPEAT_S
-        if monitor is None or run is None or is_begun:
+        if run is None or self._clock() < self._not_before.get(monitor_id, 0.0):
             return
-        self._begun[monitor_id] = self._clock()
+        self._not_before[monitor_id] = math.inf  # until its turn is over
         self._spawn(self._take_turn(part, monitor_id, run))
 
     async def _take_turn(self, part: MonitorsPart, monitor_id: str, run: Due) -> None:
-        is_done = False
+        pause_s = RETRY_S
         try:
             async with self._turns:
                 await self._earlier.check_past(part)
-                monitor = part.monitors[monitor_id]
-                last = await self._earlier.last_job(monitor)
+                last = await self._earlier.last_job(part.monitors[monitor_id])
                 # Much may have come to us meanwhile: a pause, a change, another process's turn.
-                is_ours = self._partitions.get(monitor.partition) is part
                 monitor = part.monitors[monitor_id]
+                is_ours = self._partitions.get(monitor.partition) is part
                 if is_ours and due(monitor, self._now()) == run:
                     await self._start(monitor, run, last)
-                    is_done = True
+                pause_s = REPEAT_S
         finally:
-            if not is_done:
-                self._begun.pop(monitor_id, None)  # the next sweep tries again
+            if due(part.monitors[monitor_id], self._now()) == run:
+                self._not_before[monitor_id] = self._clock() + pause_s
+            else:
+                self._not_before.pop(monitor_id, None)
 
     async def _start(self, monitor: Monitor, run: Due, last: Job | None) -> None:
         """Append the run's job and that it has begun, or that it is skipped."""
@@ -167,18 +169,24 @@ class Scheduler:
         )
         await self._log.append_monitor(new)
 
-    async def _restore(self, partitions: Collection[int]) -> None:
-        """Fold the whole past of ``partitions``."""
+    async def _restore(self, partitions: Collection[int], offset: int = 0) -> None:
+        """Fold the whole past of those ``partitions`` that were not folded up to ``offset``."""
         async with self._restoring:
-            parts = {partition: MonitorsPart() for partition in partitions}
+            parts = {
+                number: MonitorsPart()
+                for number in partitions
+                if (known := self._partitions.get(number)) is None or offset > known.folded_to
+            }
+            if not parts:
+                return
 
             def apply(raw: RawRecord) -> None:
                 self._fold(parts[raw.partition], raw)
 
-            ends = await self._past.replay(partitions, apply)
+            ends = await self._past.replay(parts, apply)
             job_ends = await self._earlier.job_ends()
-            for partition, part in parts.items():
-                part.folded_to = ends[partition]
+            for number, part in parts.items():
+                part.folded_to = ends[number]
                 part.job_ends = job_ends
             self._partitions.update(parts)
 

@@ -76,9 +76,9 @@ class Scheduling:
         after.now_at = self.now_at
         return after
 
-    async def append(self, event: MonitorEvent, ordinal: str = "0") -> None:
+    async def append(self, event: MonitorEvent) -> None:
         """A client's wish, as the API appends it."""
-        new = new_monitor_event("m", "public", event, self.now_at, ordinal=ordinal)
+        new = new_monitor_event("m", "public", event, self.now_at)
         await self.log.append_monitor(new)
         await self.sweep()
 
@@ -231,7 +231,7 @@ async def test_a_crash_between_the_two_appends_makes_no_second_job(
     await after.sweep(timedelta(seconds=5))
     assert len(after.said(MonitorFired)) == 1
     after.store.is_held = False
-    await after.sweep(timedelta(seconds=1))
+    await after.sweep(timedelta(seconds=3))
     assert len(after.said(MonitorFired)) == 2
     assert [each.job_id for each in after.runs()] == [scheduling.runs()[0].job_id, second.job_id]
 
@@ -262,7 +262,7 @@ async def test_a_store_that_is_away_delays_a_run(scheduling: Scheduling) -> None
     await scheduling.sweep(timedelta(hours=2))
     assert len(scheduling.runs()) == 1
     scheduling.store.away = False
-    await scheduling.sweep(timedelta(seconds=1))
+    await scheduling.sweep(timedelta(seconds=3))
     assert len(scheduling.runs()) == 2
 
 
@@ -273,7 +273,7 @@ async def test_a_broker_that_is_away_delays_a_run(scheduling: Scheduling) -> Non
     await scheduling.sweep(timedelta(hours=2))
     scheduling.broker.away = False
     assert len(scheduling.runs()) == 1
-    await scheduling.sweep(timedelta(seconds=1))
+    await scheduling.sweep(timedelta(seconds=3))
     assert len(scheduling.runs()) == 2
 
 
@@ -297,3 +297,25 @@ async def test_partitions_of_another_process_are_left_alone(scheduling: Scheduli
     await scheduling.scheduler.sweep(())
     await scheduling.settle()
     assert (len(scheduling.runs()), scheduling.scheduler.count()) == (1, 0)
+
+
+async def test_many_monitors_that_are_due_at_once_each_run_once(scheduling: Scheduling) -> None:
+    for number in range(100):
+        new = new_monitor_event(f"m{number}", "public", CREATED, scheduling.now_at)
+        await scheduling.log.append_monitor(new)
+    await scheduling.sweep()
+    await scheduling.sweep(timedelta(seconds=30))
+    started = [each.event for each in scheduling.runs()]
+    assert len({each.monitor_id for each in started if isinstance(each, ScrapeRequested)}) == 100
+    assert len(started) == len(scheduling.said(MonitorFired)) == 100
+
+
+async def test_a_change_comes_before_a_run_that_was_about_to_begin(scheduling: Scheduling) -> None:
+    await scheduling.append(CREATED)
+    await scheduling.end(scheduling.runs()[0].job_id)
+    scheduling.store.away = True
+    await scheduling.sweep(timedelta(hours=2))
+    await scheduling.append(MonitorPaused())
+    scheduling.store.away = False
+    await scheduling.sweep(timedelta(seconds=3))
+    assert len(scheduling.runs()) == 1
