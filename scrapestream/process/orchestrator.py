@@ -6,6 +6,8 @@ import asyncio
 import os
 from collections.abc import Mapping
 
+from prometheus_client import CollectorRegistry, Gauge
+
 from scrapers.registry import all_scrapers
 from scrapestream.wiring import Readiness, limits_of, open_broker_view, open_log, open_store_late
 from streams.adapters.kafka_reader import open_reader
@@ -63,6 +65,8 @@ async def run(settings: Settings) -> None:
             parts.records.read_monitor,
         )
 
+        _measure(scheduler, readiness.registry)
+
         async def sweep(assigned: Mapping[str, frozenset[int]]) -> None:
             await orchestrator.sweep(assigned[JOB_EVENTS])
             await scheduler.sweep(assigned[MONITOR_EVENTS])
@@ -83,3 +87,15 @@ async def run(settings: Settings) -> None:
             await asyncio.wait([following])
             await orchestrator.close()
             await scheduler.close()
+
+
+def _measure(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    """Show what the scheduler looks after, and how late it is."""
+    monitors = Gauge("monitors", "Monitors of this process.", registry=registry)
+    monitors.set_function(scheduler.count)
+    overdue = Gauge(
+        "monitor_overdue_seconds",
+        "Lateness of the run of a monitor that is due longest.",
+        registry=registry,
+    )
+    overdue.set_function(scheduler.overdue_s)

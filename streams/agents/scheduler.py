@@ -110,6 +110,12 @@ class Scheduler:
         parts = self._partitions.values()
         return sum(not each.is_deleted for part in parts for each in part.monitors.values())
 
+    def overdue_s(self) -> float:
+        """How late the run of ours is that is due longest, seconds; 0: none is late."""
+        parts = self._partitions.values()
+        first = min((at for part in parts for at in part.due_at.values()), default=None)
+        return 0.0 if first is None else max(0.0, (self._now() - first).total_seconds())
+
     def _look_at(self, part: MonitorsPart, monitor_id: str, now: datetime) -> None:
         """Start the monitor's run, if one is due and that is not being done already."""
         monitor = part.monitors.get(monitor_id)

@@ -261,9 +261,11 @@ async def test_a_store_that_is_away_delays_a_run(scheduling: Scheduling) -> None
     scheduling.store.away = True
     await scheduling.sweep(timedelta(hours=2))
     assert len(scheduling.runs()) == 1
+    assert 3_000 < scheduling.scheduler.overdue_s() <= 3_600
     scheduling.store.away = False
     await scheduling.sweep(timedelta(seconds=3))
     assert len(scheduling.runs()) == 2
+    assert scheduling.scheduler.overdue_s() == 0
 
 
 async def test_a_broker_that_is_away_delays_a_run(scheduling: Scheduling) -> None:
