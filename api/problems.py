@@ -90,6 +90,12 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use the `batch_id` that POST /jobs/batch answered with.",
         ),
         ProblemKind(
+            "unknown_monitor",
+            404,
+            "There is no monitor of this id",
+            "Use a `monitor_id` of GET /monitors.",
+        ),
+        ProblemKind(
             "unknown_letter",
             404,
             "There is no dead letter at this place",
@@ -154,6 +160,12 @@ KINDS: Mapping[str, ProblemKind] = {
             409,
             "The job's request is not kept any more",
             "Send it again with POST /scrape.",
+        ),
+        ProblemKind(
+            "monitor_busy",
+            409,
+            "The run before has not ended",
+            "Wait for the end of its job, or cancel it.",
         ),
         ProblemKind(
             "queue_full",

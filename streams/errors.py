@@ -62,6 +62,15 @@ class UnknownBatchError(ScrapestreamError):
         super().__init__(f"there is no batch {batch_id!r}")
 
 
+class UnknownMonitorError(ScrapestreamError):
+    """There is no monitor of this id."""
+
+    code = "unknown_monitor"
+
+    def __init__(self, monitor_id: str) -> None:
+        super().__init__(f"there is no monitor {monitor_id!r}")
+
+
 class UnknownLetterError(ScrapestreamError):
     """There is no dead letter at this place."""
 

@@ -132,6 +132,10 @@ class Settings:
     """Longest body of ``POST /jobs/batch``, bytes."""
     max_batch_jobs: int = 25_000
     """Most requests in one ``POST /jobs/batch``."""
+    monitor_min_every_s: int = 300
+    """Shortest period of a monitor, seconds."""
+    max_monitors: int = 10_000
+    """Monitors that there may be."""
     webhook_timeout_s: float = 10.0
     """Time a webhook receiver has to answer, seconds."""
     webhook_tries: int = 3

@@ -46,6 +46,7 @@ WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 REPLAY_EVENTS = "replay-events"
+MONITOR_EVENTS = "monitor-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 
@@ -114,6 +115,13 @@ def all_topics() -> tuple[Topic, ...]:
             schemas=schemas_in("replay"),
             partitions=1,  # one after the other, in the order in which they were asked for
             doc="What happened to replays that were asked for over the API.",
+        ),
+        Topic(
+            name=MONITOR_EVENTS,
+            key="monitor_id",
+            retention_ms=FOR_EVER,  # whatever the setting: a monitor is the fold of all of them
+            schemas=schemas_in("monitor"),
+            doc="What became of monitors: their schedules, changes and runs.",
         ),
         Topic(
             name=WEBHOOK_DLQ,

@@ -52,6 +52,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "job": Verb("scrapestream.cli.job:app", "Show, follow, cancel, retry or clone a job.", JOBS),
     "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
+    "monitor": Verb(
+        "scrapestream.cli.monitor:app",
+        "Scrape URLs again and again: add, list, pause, run or remove monitors.",
+        JOBS,
+    ),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
     "export": Verb(
         "scrapestream.cli.export:export",

@@ -60,7 +60,11 @@ class ClickHouseStore:
         if query.statuses:
             where.append("status IN {statuses:Array(String)}")
             parameters["statuses"] = sorted(query.statuses)
-        for column, value in (("kind", query.kind), ("batch_id", query.batch_id)):
+        for column, value in (
+            ("kind", query.kind),
+            ("batch_id", query.batch_id),
+            ("monitor_id", query.monitor_id),
+        ):
             if value:
                 where.append(f"{column} = {{{column}:String}}")
                 parameters[column] = value

@@ -11,6 +11,7 @@ from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
+from streams.domain.monitor_events import RecordedMonitor
 from streams.domain.recorded import NewEvent
 from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
@@ -62,6 +63,10 @@ class RecordEventLog:
     async def append_replay(self, new: RecordedReplay) -> None:
         # Their topic has one partition: it is their order.
         await self._writer.send([replace(self._records.replay(new), partition=0)])
+
+    async def append_monitor(self, event: RecordedMonitor) -> Position:
+        [position] = await self._writer.send([self._records.monitor(event)])
+        return position
 
     async def reject(
         self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE

@@ -17,6 +17,7 @@ from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
+from streams.domain.monitor_events import MONITOR_AUTHORS, MonitorEvent, RecordedMonitor
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
 from streams.domain.replays import RecordedReplay, ReplayEvent
@@ -32,6 +33,7 @@ from streams.errors import UnreadableRecordError
 from streams.ports import NewRecord, RawRecord
 from streams.topics import (
     JOB_EVENTS,
+    MONITOR_EVENTS,
     REPLAY_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
@@ -50,6 +52,7 @@ JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AU
 DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
     cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
 }
+MONITOR_TYPES: Mapping[str, type[MonitorEvent]] = {cls.__name__: cls for cls in MONITOR_AUTHORS}
 ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
     cls.__name__: cls for cls in (StopAttempt, DrainWorker)
 }
@@ -134,6 +137,11 @@ class Records:
             REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
         )
 
+    def monitor(self, new: RecordedMonitor) -> NewRecord:
+        """The record of a monitor's event."""
+        fields = {"monitor_id": new.monitor_id, **_fields(new.event)}
+        return self._record(MONITOR_EVENTS, type(new.event).__name__, new.monitor_id, new, fields)
+
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
@@ -197,12 +205,24 @@ class Records:
             event=_built(record, REPLAY_TYPES[name]),
         )
 
+    def read_monitor(self, raw: RawRecord) -> RecordedMonitor:
+        """A monitor's event."""
+        name, record = self._decoded(raw, MONITOR_TYPES)
+        return RecordedMonitor(
+            **_envelope_in(record),
+            monitor_id=record["monitor_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=_built(record, MONITOR_TYPES[name]),
+            traceparent=_traceparent_of(raw),
+        )
+
     def _record(
         self,
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | _Envelope,
+        envelope: NewEvent | NewItem | RecordedDelivery | RecordedMonitor | _Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {
