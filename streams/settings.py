@@ -42,6 +42,9 @@ class Settings:
     """Copies of each topic partition; 3 on a cluster."""
     event_retention_days: int = 0
     """Days that events, items and webhook events are kept in Kafka; 0: for ever."""
+    store_retention_days: int = 0
+    """Days that events, items and webhook events are kept in ClickHouse; 0: for ever.
+    ``scrapestream migrate`` puts it into effect. The row of a job stays."""
 
     instance_id: str = ""
     """Name of this process in its consumer group: unique, and the same after a restart, so that it

@@ -105,6 +105,9 @@ VERBS: Mapping[str, Verb] = {
     "topics": Verb(
         "scrapestream.cli.roles:topics", "Create the topics and register the schemas.", ROLES
     ),
+    "migrate": Verb(
+        "scrapestream.cli.migrate:migrate", "Bring ClickHouse to what this release needs.", ROLES
+    ),
     "api": Verb("scrapestream.cli.roles:api", "Run the HTTP API.", ROLES),
     "orchestrator": Verb("scrapestream.cli.roles:orchestrator", "Run the orchestrator.", ROLES),
     "worker": Verb(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.log_positions import LogPositions
 from streams.adapters.records import JOB_EVENT_TYPES
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
@@ -36,6 +37,7 @@ class ClickHouseStore:
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
+        self._positions = LogPositions(clickhouse)
 
     async def find_job(self, job_id: JobId) -> Job | None:
         rows = await self._clickhouse.rows(
@@ -121,6 +123,10 @@ class ClickHouseStore:
         return [float(seconds) for (seconds,) in rows]
 
     async def stored_ends(self, topic: str) -> Mapping[int, int]:
+        return await self._positions.of(topic)
+
+    async def ends_of_rows(self, topic: str) -> Mapping[int, int]:
+        """For each partition, the offset after the last stored row: looks at every row."""
         rows = await self._clickhouse.rows(
             f"SELECT partition, max(offset) + 1 FROM {TABLES[topic]} GROUP BY partition"
         )
