@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -137,14 +138,21 @@ def _check_url(url: str, name: str) -> None:
         )
     try:
         parts = urlsplit(url)
-        has_host, has_user = bool(parts.hostname), "@" in parts.netloc
-        _ = parts.port  # raises when it is no port
+        has_host, has_user = _host_and_user(parts.netloc)
     except ValueError:
         raise InvalidRequestError(f"`{name}` is no URL; send one such as https://...") from None
     if parts.scheme not in {"http", "https"} or not has_host:
         raise InvalidRequestError(f"`{name}` must begin with https:// or http:// and name a host")
     if has_user:
         raise InvalidRequestError(f"`{name}` holds a user name or password; send it without")
+
+
+@lru_cache(maxsize=1_024)  # the thousands of URLs in a batch name few servers
+def _host_and_user(netloc: str) -> tuple[bool, bool]:
+    """Whether it names a host, and a user; raises ValueError when its port is none."""
+    parts = SplitResult("", netloc, "", "", "")
+    _ = parts.port
+    return bool(parts.hostname), "@" in netloc
 
 
 def _check_secret(secret: str, *, has_url: bool) -> None:

@@ -6,7 +6,8 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
@@ -35,17 +36,23 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
 
     ``more_hosts`` are ``host:port`` of ``settings.maps_hosts``, where its paths count alone.
     """
-    parts = _parts(url)
-    if parts is None:
+    if len(url) > LONGEST_URL or _STRANGE.search(url):
         return None
-    is_own = parts.netloc.lower() in {host.lower() for host in more_hosts}
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    server = _server_of(parts.scheme, parts.netloc)
+    if server is None:
+        return None
+    is_own = bool(more_hosts) and parts.netloc.lower() in {host.lower() for host in more_hosts}
     address = parts.path + (f"?{parts.query}" if parts.query else "")
-    canonical = f"{parts.scheme}://{parts.hostname}{address}"
+    canonical = f"{parts.scheme}://{server.hostname}{address}"
     for scraper in all_scrapers().values():
         if is_own:
             if scraper.accepts_path.match(address):
                 return scraper
-        elif _has_usual_port(parts) and scraper.accepts.match(canonical):
+        elif server.has_usual_port and scraper.accepts.match(canonical):
             return scraper
     return None
 
@@ -78,19 +85,26 @@ def _shown() -> list[Scraper]:
     return [scraper for scraper in all_scrapers().values() if not scraper.is_hidden]
 
 
-def _parts(url: str) -> SplitResult | None:
-    """The URL's parts; None when browsers and we might read it differently."""
-    if len(url) > LONGEST_URL or _STRANGE.search(url):
-        return None
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Whom a URL names."""
+
+    hostname: str
+    has_usual_port: bool
+
+
+@lru_cache(maxsize=1_024)  # the thousands of URLs in a batch name few servers
+def _server_of(scheme: str, netloc: str) -> _Server | None:
+    """The server; None when browsers and we might read it differently."""
+    parts = SplitResult(scheme, netloc, "", "", "")
     try:
-        parts = urlsplit(url)
-        has_port = parts.port is not None  # raises for a port that is no number
+        port = parts.port  # raises when it is no number
     except ValueError:
         return None
-    is_plain = "@" not in parts.netloc and parts.netloc.isascii()
-    has_host = bool(parts.hostname) and (has_port or not parts.netloc.endswith(":"))
-    return parts if parts.scheme in {"http", "https"} and is_plain and has_host else None
-
-
-def _has_usual_port(parts: SplitResult) -> bool:
-    return parts.port in {None, 443 if parts.scheme == "https" else 80}
+    hostname = parts.hostname
+    is_plain = "@" not in netloc and netloc.isascii()
+    if not hostname or (port is None and netloc.endswith(":")):
+        return None
+    if scheme not in {"http", "https"} or not is_plain:
+        return None
+    return _Server(hostname, port in {None, 443 if scheme == "https" else 80})

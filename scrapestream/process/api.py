@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -108,5 +108,20 @@ def _kind(scraper: Scraper, settings: Settings) -> Kind:
         examples=scraper.examples,
         item_schema=item_schema(scraper.item_schema).name,
         item_id=scraper.item_id,
-        check_options=partial(check_options, scraper),
+        check_options=_but_not_twice(partial(check_options, scraper)),
     )
+
+
+def _but_not_twice(
+    check: Callable[[Mapping[str, str]], None],
+) -> Callable[[Mapping[str, str]], None]:
+    """``check``, but not for options that equal those it has just passed: as in most batches."""
+    passed: dict[str, str] | None = None
+
+    def check_new(options: Mapping[str, str]) -> None:
+        nonlocal passed
+        if options != passed:
+            check(options)
+            passed = dict(options)
+
+    return check_new

@@ -31,6 +31,7 @@ from streams.topics import JOB_EVENTS
 log = logging.getLogger(__name__)
 
 MARK_EVERY_S = 5.0
+SWEPT_AT_ONCE = 500  # open jobs; some 1.5 ms, in which no event is handled
 
 
 class Orchestrator:
@@ -108,9 +109,7 @@ class Orchestrator:
                 part.heard = dict.fromkeys(part.jobs, self._clock())
         await self._look_for_offers()
         for number, part in list(self._partitions.items()):
-            is_caught_up = part.folded_to >= ends.get(number, 0)
-            for job in list(part.jobs.values()):
-                self._sweep_job(part, job, is_caught_up)
+            await self._sweep_part(number, part, ends.get(number, 0))
         await self.dispatching.sweep()
         if self._clock() - self._marked_s > MARK_EVERY_S:
             self._marked_s = self._clock()
@@ -141,6 +140,17 @@ class Orchestrator:
         for part in unsure:
             if part.unsure_until_s <= now_s or not has_backlog:
                 part.unsure_until_s = 0.0
+
+    async def _sweep_part(self, number: int, part: OpenJobs, end: int) -> None:
+        """Events are handled in between: they must not wait for a look at thousands of jobs."""
+        is_caught_up = part.folded_to >= end
+        for place, job_id in enumerate(list(part.jobs)):
+            if place % SWEPT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+                if self._partitions.get(number) is not part:
+                    return  # it was taken from us, or read anew
+            if job := part.jobs.get(job_id):
+                self._sweep_job(part, job, is_caught_up)
 
     def _sweep_job(self, part: OpenJobs, job: Job, is_caught_up: bool) -> None:
         waits = job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None

@@ -1,0 +1,52 @@
+"""A sweep over many open jobs stands in the way of nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+import streams.agents.orchestrator
+from tests.support.orchestration import Orchestration, open_records
+
+JOBS = 30
+
+
+@pytest.fixture
+async def waiting(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Orchestration]:
+    """An orchestrator with open jobs in one partition, of which a sweep looks at few at once."""
+    monkeypatch.setattr(streams.agents.orchestrator, "SWEPT_AT_ONCE", 3)
+    async with open_records() as records:
+        begun = Orchestration(records, partitions=range(1))
+        await begun.sweep()
+        for _ in range(JOBS):
+            await begun.submit()
+        yield begun
+
+
+async def turns_during_a_sweep(at_work: Orchestration) -> int:
+    """How often somebody else came to run."""
+    sweep = asyncio.create_task(at_work.orchestrator.sweep(at_work.partitions))
+    turns = 0
+    while not sweep.done():
+        await asyncio.sleep(0)
+        turns += 1
+    sweep.result()
+    return turns
+
+
+async def test_others_have_their_turn_while_open_jobs_are_looked_at(
+    waiting: Orchestration,
+) -> None:
+    assert await turns_during_a_sweep(waiting) >= JOBS / 3
+
+
+async def test_a_sweep_ends_when_its_partition_is_taken_away(waiting: Orchestration) -> None:
+    sweep = asyncio.create_task(waiting.orchestrator.sweep(waiting.partitions))
+    await asyncio.sleep(0)
+    await waiting.orchestrator.sweep([])
+    await sweep
+    assert waiting.orchestrator.open_jobs() == 0
+    await waiting.report("w1", JOBS)
+    assert waiting.offered() == []
