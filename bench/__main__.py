@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    accept,
     accuracy,
     batch,
     chaos,
@@ -33,6 +34,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "soak": soak.measure,
     "chaos": chaos.measure,
     "submit": submit.measure,
+    "accept": accept.measure,
     "batch": batch.measure,
     "materialize": materialize.measure,
     "export": export.measure,
