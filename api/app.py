@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
@@ -43,10 +43,11 @@ from streams.errors import ScrapestreamError
 
 __all__ = ["ApiParts", "api_of", "build_app"]
 
+# In the order in which a request looks for its route: the busiest first.
 RESOURCES = (
+    scrape,
     about,
     page,
-    scrape,
     batches,
     again,
     jobs,
@@ -78,7 +79,7 @@ def build_app(parts: ApiParts) -> Starlette:
             Middleware(
                 CorrelationIdMiddleware,
                 header_name="X-Request-ID",
-                generator=lambda: uuid.uuid4().hex,
+                generator=lambda: secrets.token_hex(16),
                 validator=is_request_id,
             ),
             Middleware(SecurityHeaders),

@@ -60,7 +60,7 @@ class JobMemory:
 
     def count(self, *statuses: Status) -> int:
         """Jobs in memory that have one of ``statuses``; exact for open ones."""
-        return sum(self._counts[status] for status in statuses)
+        return sum(map(self._counts.__getitem__, statuses))
 
     def learn(self, recorded: Recorded) -> tuple[Job | None, Job | None]:
         """Fold one event in. The job before and after; the same when it changed nothing."""

@@ -86,6 +86,7 @@ class ApiMetrics:
             buckets=REQUEST_BUCKETS_S,
             registry=self.registry,
         )
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.streams = Gauge("sse_streams_connected", "SSE clients now.", registry=self.registry)
         self.streams_total = Counter(
             "sse_streams_total", "SSE streams opened.", registry=self.registry
@@ -93,7 +94,8 @@ class ApiMetrics:
         held = Gauge("live_view_jobs", "Jobs in this process's memory.", registry=self.registry)
         held.set_function(lambda: len(live.memory))
         # So that a rate() has a zero to begin with.
-        for status in ("submitted", Status.COMPLETED, Status.FAILED, Status.CANCELLED):
+        self._submitted = self._jobs.labels("submitted")
+        for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED):
             self._jobs.labels(status)
         for success in ("true", "false"):
             self._webhooks.labels(success)
@@ -120,7 +122,7 @@ class ApiMetrics:
 
     def submitted(self) -> None:
         """A ``ScrapeRequested`` was read."""
-        self._jobs.labels("submitted").inc()
+        self._submitted.inc()
 
     def ended(self, job: Job) -> None:
         """A job's last event was read."""
@@ -137,8 +139,16 @@ class ApiMetrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """The headers of an answer went out."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(method, route).observe(seconds)
+        # Methods, routes and statuses are few: their children are looked up once.
+        key = (method, route, status)
+        children = self._of_request.get(key)
+        if children is None:
+            children = self._of_request[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._request_seconds.labels(method, route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """The exposition and its media type."""

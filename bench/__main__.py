@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 
 from bench import (
+    accept,
     accuracy,
     batch,
     chaos,
@@ -37,6 +38,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "soak": soak.measure,
     "chaos": chaos.measure,
     "submit": submit.measure,
+    "accept": accept.measure,
     "batch": batch.measure,
     "materialize": materialize.measure,
     "kills": kills.measure,

@@ -1,35 +1,22 @@
 """``POST /scrape`` under load, ours and FastAPI + Celery + Redis in turn, with the same client.
 
-Twice: the API alone (who accepts faster), and with everything that works behind it.
+Twice: the API alone (who accepts faster), and with everything that works behind it. Each side has
+one API process, and the same payload comes from the same tool (``bench.load``).
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass
+import os
 from pathlib import Path
 
-import aiohttp
-
+from bench import load
 from bench.peers import celery_stack
-from bench.report import line, quantile
+from bench.report import line
 from scrapestream.stack import Stack
 
-CONNECTIONS = 64
-WARM_S = 2.0
-SECONDS = 6.0
-BODY = {"url": "https://www.google.com/maps/place/Cafe+Central"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What one side did under the load."""
-
-    rate: float
-    """Jobs acknowledged a second."""
-    p50_ms: float
-    p99_ms: float
+WARM_S = 2
+SECONDS = 6
+BODY = '{"url": "https://www.google.com/maps/place/Cafe+Central"}'
 
 
 async def measure(directory: Path) -> None:
@@ -41,11 +28,13 @@ async def measure(directory: Path) -> None:
         )
     ):
         async with Stack(directory / f"ours{number}", roles=roles, api_port=0) as stack:
-            ours = await _load(f"{stack.addresses.api}/scrape")
+            ours, cost_us = await _load(
+                f"{stack.addresses.api}/scrape", stack.addresses.pids["api"], directory
+            )
         redis = directory / f"redis{number}"
         redis.mkdir()
-        with celery_stack.running(redis, with_worker=len(roles) > 1) as address:
-            peer = await _load(f"{address}/scrape")
+        with celery_stack.running(redis, with_worker=len(roles) > 1) as (address, pid):
+            peer, peer_cost_us = await _load(f"{address}/scrape", pid, directory)
         line(f"{what}: ours", ours.rate, "jobs/s")
         line(f"{what}: FastAPI + Celery + Redis", peer.rate, "jobs/s")
         line(f"{what}: ours / peer", ours.rate / peer.rate, "", at_least=5)
@@ -53,28 +42,19 @@ async def measure(directory: Path) -> None:
         line(f"{what}: peer, p50", peer.p50_ms, "ms")
         line(f"{what}: ours, p99", ours.p99_ms, "ms", at_most=peer.p99_ms)
         line(f"{what}: peer, p99", peer.p99_ms, "ms")
+        line(f"{what}: ours, API's processor time", cost_us, "us/job")
+        line(f"{what}: peer, API's processor time", peer_cost_us, "us/job")
 
 
-async def _load(url: str) -> Load:
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-    async with aiohttp.ClientSession(connector=connector) as session:
+async def _load(url: str, pid: int, directory: Path) -> tuple[load.Load, float]:
+    """What the load was, and the processor time of the API's process for each job, us."""
+    await load.post(url, BODY, seconds=WARM_S, directory=directory)
+    before_s = _processor_s(pid)
+    measured = await load.post(url, BODY, seconds=SECONDS, directory=directory)
+    return measured, (_processor_s(pid) - before_s) / measured.requests * 1e6
 
-        async def client(until_s: float, took_ms: list[float]) -> None:
-            while time.monotonic() < until_s:
-                began_s = time.perf_counter()
-                async with session.post(url, json=BODY) as answer:
-                    await answer.read()
-                    if answer.status != 202:
-                        raise RuntimeError(f"status {answer.status}")
-                took_ms.append((time.perf_counter() - began_s) * 1000)
 
-        took_ms: list[float] = []
-        for seconds in (WARM_S, SECONDS):
-            took_ms.clear()
-            began_s = time.monotonic()
-            until_s = began_s + seconds
-            await asyncio.gather(*(client(until_s, took_ms) for _ in range(CONNECTIONS)))
-            took_s = time.monotonic() - began_s
-    return Load(
-        rate=len(took_ms) / took_s, p50_ms=quantile(took_ms, 0.5), p99_ms=quantile(took_ms, 0.99)
-    )
+def _processor_s(pid: int) -> float:
+    """Processor time of a process so far, all its threads, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -22,7 +22,10 @@ class DataAge:
         self._age = age
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["type"] == "http" and scope["method"] == "GET" else ""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
         is_stored, is_live = STORED.fullmatch(path), LIVE.fullmatch(path)
         if not (is_stored or is_live):
             await self._app(scope, receive, send)

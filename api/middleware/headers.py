@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -11,6 +10,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+# As they go over the wire: every answer needs them, so they are made once.
+RAW_HEADERS = {name.lower().encode(): value.encode() for name, value in HEADERS.items()}
 
 
 class SecurityHeaders:
@@ -26,9 +27,10 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                more = [pair for pair in RAW_HEADERS.items() if pair[0] not in names]
+                message["headers"] = [*given, *more]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,9 +22,11 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most_bytes = self._larger.get(scope["path"], self._most_bytes)
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > most_bytes:
-            raise _too_large(most_bytes)
+        for name, announced in scope["headers"]:
+            if name == b"content-length":
+                if announced.isdigit() and int(announced) > most_bytes:
+                    raise _too_large(most_bytes)
+                break
         received = 0
 
         async def receive_within_limit() -> Message:

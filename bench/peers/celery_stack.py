@@ -20,10 +20,11 @@ APP = "bench.peers.celery_app"
 
 
 @contextmanager
-def running(directory: Path, *, with_worker: bool) -> Iterator[str]:
-    """The address of the peer's API. ``with_worker``: a Celery worker drains the queue.
+def running(directory: Path, *, with_worker: bool) -> Iterator[tuple[str, int]]:
+    """The address of the peer's API, and its process id.
 
-    Installs Redis (apt) and the packages (pip, in an environment of their own) when missing.
+    ``with_worker``: a Celery worker drains the queue. Installs Redis (apt) and the
+    packages (pip, in an environment of their own) when missing.
     """
     python = _set_up()
     redis, api = _free_port(), _free_port()
@@ -33,16 +34,16 @@ def running(directory: Path, *, with_worker: bool) -> Iterator[str]:
     api_options = f"--port {api} --log-level error --no-access-log".split()
     with ExitStack() as stack:
 
-        def start(*command: str) -> None:
-            stack.enter_context(_process(command, environment))
+        def start(*command: str) -> int:
+            return stack.enter_context(_process(command, environment))
 
         start("redis-server", *redis_options, "", "--dir", str(directory))
         _wait_for(redis)
         if with_worker:
             start(python, "-m", "celery", "-A", f"{APP}:queue", "worker", *worker_options)
-        start(python, "-m", "uvicorn", f"{APP}:app", *api_options)
+        pid = start(python, "-m", "uvicorn", f"{APP}:app", *api_options)
         _wait_for(api)
-        yield f"http://127.0.0.1:{api}"
+        yield f"http://127.0.0.1:{api}", pid
 
 
 def _set_up() -> str:
@@ -61,7 +62,7 @@ def _set_up() -> str:
 
 
 @contextmanager
-def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[int]:
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -70,7 +71,7 @@ def _process(command: Sequence[str], environment: dict[str, str]) -> Iterator[No
         stdout=subprocess.DEVNULL,
     )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

@@ -98,7 +98,10 @@ class KafkaWriter:
                     )
                     for record in records
                 ]
-                stored = await asyncio.gather(*futures)
+                if len(futures) == 1:  # as of each request: it needs no gathering
+                    stored = [await futures[0]]
+                else:
+                    stored = await asyncio.gather(*futures)
         except TimeoutError as error:
             raise LogUnavailableError("Kafka did not acknowledge in time") from error
         except KafkaError as error:

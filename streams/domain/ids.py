@@ -57,7 +57,8 @@ def monitor_job_id(monitor_id: str, due_at: datetime) -> JobId:
 
 def new_traceparent() -> str:
     """The W3C trace context of a trace that begins here."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    random = secrets.token_hex(24)  # asked for once: each question is a call of the system
+    return f"00-{random[:32]}-{random[32:]}-01"
 
 
 def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int = 0) -> str:
