@@ -18,6 +18,7 @@ from starlette.types import Message, Scope
 
 from api.app import ApiParts, build_app
 from api.live_view import LiveView
+from api.monitor_view import MonitorView
 from bench.report import line
 from schemas.codec import open_codec, register_schemas
 from schemas.registry import MemoryRegistry
@@ -28,6 +29,7 @@ from streams.adapters.memory_store import MemoryJobStore
 from streams.adapters.records import Records
 from streams.dead_letter_box import DeadLetterBox
 from streams.garbage import rare_garbage_collection
+from streams.replay_board import ReplayBoard, Replays
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import topic_schemas
@@ -89,11 +91,13 @@ async def _application() -> tuple[Starlette, LiveView]:
         event_log=log,
         store=store,
         live=live,
+        monitors=MonitorView(reader=MemoryReader(broker), records=records),
         catalogue=catalogue_of(settings),
         sealer=Sealer(settings.secret_key),
         checks={},
         live_workers=workers,
         dead_letters=DeadLetterBox(MemoryReader(broker), log, records),
+        replays=ReplayBoard(MemoryReader(broker), Replays(records.learn, records.read_replay)),
         check_webhook=lambda _url: None,
     )
     return build_app(parts), live
