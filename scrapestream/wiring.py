@@ -20,6 +20,7 @@ from streams.adapters.kafka_reader import KafkaReader, open_reader
 from streams.adapters.kafka_writer import open_writer
 from streams.adapters.records import Records
 from streams.domain.limits import NO_LIMIT, Limits, Quota, quota_in
+from streams.erasure_book import ErasureBook
 from streams.errors import InvalidSettingError, RegistryUnavailableError
 from streams.ports import EventLog, TopicPartition
 from streams.settings import PREFIX, Settings
@@ -34,6 +35,8 @@ class LogParts:
 
     records: Records
     event_log: EventLog
+    erasures: ErasureBook
+    """What must be forgotten: ``records`` leaves it out, as it is in the log now."""
 
 
 @asynccontextmanager
@@ -55,8 +58,23 @@ async def open_log(
         except RegistryError as error:
             raise RegistryUnavailableError(str(error)) from error
         records = Records(codec, f"/scrapestream/{role}")
-        async with open_writer(settings, role, timeout_s=ack_timeout_s) as writer:
-            yield LogParts(records=records, event_log=RecordEventLog(writer, records))
+        async with (
+            open_writer(settings, role, timeout_s=ack_timeout_s) as writer,
+            open_reader(settings, f"{role}-erasures", wait_ms=50) as reader,
+        ):
+            book = ErasureBook(reader, records)
+            try:
+                await book.catch_up()  # before anything is read that may have to be left out
+            except RegistryError as error:
+                raise RegistryUnavailableError(str(error)) from error
+            following = asyncio.create_task(book.follow())
+            try:
+                yield LogParts(
+                    records=records, event_log=RecordEventLog(writer, records), erasures=book
+                )
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
 
 class BrokerView:

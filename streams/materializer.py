@@ -56,10 +56,7 @@ SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for 
 
 
 class Materializer:
-    """Fills every projection from its topic.
-
-    While a batch is stored the next one is read and decoded; its own turn comes after that.
-    """
+    """Fills every projection from its topic. While a batch is stored the next one is decoded."""
 
     def __init__(
         self,
@@ -177,6 +174,8 @@ class Materializer:
         )
         # Here and not while gathering: jobs that are asked for must stand in the store.
         changed = await self._insisting(self._folded, batch.events)
+        await self._insisting(self._records.catch_up)
+        left = self._records.erasures.left
         tables: Sequence[tuple[Projection, Sequence[Any]]] = (
             (items.projection, batch.items),
             (jobs.projection, changed),
@@ -185,7 +184,7 @@ class Materializer:
         )
         for projection, states in tables:
             if states:
-                rows = [projection.row(state) for state in states]
+                rows = [projection.row(left(state)) for state in states]
                 token = f"{projection.table}:{batch.name()}"
                 await self._insisting(self._clickhouse.insert, projection, rows, token)
         try:
@@ -213,8 +212,7 @@ class Materializer:
     async def _end_storing(self) -> None:
         """Let the batch under way end even when we are told to stop.
 
-        An insert that is given up in the middle may still land, after the next process has asked
-        how far the store is: then its rows would stand there twice.
+        An insert that is given up may still land, after the next process has asked what is stored.
         """
         if self._storing is not None:
             await asyncio.wait({self._storing}, timeout=self._settings.shutdown_s)

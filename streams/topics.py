@@ -47,6 +47,7 @@ WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
+ERASURE_EVENTS = "erasure-events"
 
 WORKERS_GROUP = "workers"  # the consumer group that shares the tasks
 
@@ -119,6 +120,14 @@ def all_topics() -> tuple[Topic, ...]:
             retention_ms=FOR_EVER,
             partitions=1,
             doc="Records that cannot be read.",
+        ),
+        Topic(
+            name=ERASURE_EVENTS,
+            key="erasure_id",
+            retention_ms=FOR_EVER,  # whoever replays the log in years must know of them
+            schemas=schemas_in("erasure"),
+            partitions=1,  # each process reads all of it, in its order
+            doc="What must be forgotten: readers of the other topics leave it out.",
         ),
     )
 

@@ -66,6 +66,11 @@ VERBS: Mapping[str, Verb] = {
         "Rebuild projections from the log beside the live ones, then move reads over.",
         TOOLS,
     ),
+    "forget": Verb(
+        "scrapestream.cli.forget:forget",
+        "Erase a job, a place or an author everywhere, and prove it by a search.",
+        TOOLS,
+    ),
     "dlq": Verb("scrapestream.cli.dlq:app", "List, show, requeue or drop dead letters.", TOOLS),
     "parse": Verb(
         "scrapestream.cli.parse:parse",

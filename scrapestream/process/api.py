@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from api.app import ApiParts, build_app
+from api.erased_store import ErasedStore
 from api.live_view import LiveView
 from api.server import open_socket, serve
 from schemas.catalog import item_schema
@@ -42,7 +43,8 @@ async def run(settings: Settings) -> None:
         open_admin(settings, "api") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
-        store = ClickHouseStore(clickhouse)
+        erasures = log.erasures.erasures
+        store = ErasedStore(ClickHouseStore(clickhouse), erasures)
         catalogue = catalogue_of(settings)
         live = LiveView(
             reader=tail,
@@ -51,6 +53,7 @@ async def run(settings: Settings) -> None:
             records=log.records,
             kinds=[kind.name for kind in catalogue.kinds],
         )
+        log.erasures.on_request = lambda asked: live.memory.erase(asked.job_ids, erasures)
         fleet = Fleet()
         parts = ApiParts(
             settings=settings,
@@ -69,6 +72,7 @@ async def run(settings: Settings) -> None:
             ).run,
             tenant_weight=limits_of(settings).weight,
             disk_path=Path(),
+            erasures=erasures,
         )
         with rare_garbage_collection():  # a batch makes a million objects, and no cycles
             await serve(build_app(parts), settings, listening=listening)

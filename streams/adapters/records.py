@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from schemas.catalog import all_schemas, schemas_in
+from schemas.catalog import schemas_in
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
+from streams.adapters.record_parts import (
+    ENVELOPE,
+    Envelope,
+    built,
+    ce_time,
+    ce_type,
+    envelope_in,
+    fields_of,
+    traceparent_of,
+)
+from streams.domain.erasure import (
+    ErasureCompleted,
+    ErasureEvent,
+    ErasureRequested,
+    Erasures,
+    RecordedErasure,
+)
 from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
@@ -29,6 +44,7 @@ from streams.domain.webhook import (
 from streams.errors import UnreadableRecordError
 from streams.ports import NewRecord, RawRecord
 from streams.topics import (
+    ERASURE_EVENTS,
     JOB_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
@@ -37,15 +53,15 @@ from streams.topics import (
     WORKER_HEARTBEATS,
 )
 
-ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
-T = TypeVar("T")
-
 JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AUTHORS}
 DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
     cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
 }
 ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
     cls.__name__: cls for cls in (StopAttempt, DrainWorker)
+}
+ERASURE_TYPES: Mapping[str, type[ErasureEvent]] = {
+    cls.__name__: cls for cls in (ErasureRequested, ErasureCompleted)
 }
 ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
 
@@ -57,8 +73,12 @@ class Records:
     ``learn`` with the raw records first: it fetches schemas that were registered since.
     """
 
-    def __init__(self, codec: Codec, source: str) -> None:
+    def __init__(self, codec: Codec, source: str, erasures: Erasures | None = None) -> None:
         self._codec = codec
+        self.erasures = Erasures() if erasures is None else erasures
+        """What is left out of all that is read."""
+        self.catch_up: Callable[[], Awaitable[None]] = _nothing
+        """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
         self._source = source.encode()
         """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
 
@@ -81,9 +101,9 @@ class Records:
 
     def task(self, task: ScrapeTask) -> NewRecord:
         """The record of a task for workers."""
-        fields = _fields(task)
+        fields = fields_of(task)
         del fields["traceparent"]
-        envelope = _Envelope(
+        envelope = Envelope(
             event_id=event_id(task.job_id, "ScrapeTask", task.attempt),
             job_id=task.job_id,
             tenant=task.tenant,
@@ -94,35 +114,44 @@ class Records:
     def order(self, order: StopAttempt | DrainWorker) -> NewRecord:
         """The record of an order to a worker."""
         if isinstance(order, DrainWorker):
-            envelope = _Envelope(event_id=new_job_id(), job_id="")
+            envelope = Envelope(event_id=new_job_id(), job_id="")
             return self._record(
-                WORKER_CONTROL, "DrainWorker", order.worker, envelope, _fields(order)
+                WORKER_CONTROL, "DrainWorker", order.worker, envelope, fields_of(order)
             )
         return self._stop(order)
 
     def report(self, report: WorkerReported) -> NewRecord:
         """The record of what a worker says of itself."""
-        envelope = _Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
-        fields = _fields(report)
+        envelope = Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
+        fields = fields_of(report)
         return self._record(WORKER_HEARTBEATS, "WorkerReported", report.worker, envelope, fields)
 
     def _stop(self, stop: StopAttempt) -> NewRecord:
         ordinal = f"{stop.worker}:{stop.reason}"
-        envelope = _Envelope(
+        envelope = Envelope(
             event_id=event_id(stop.job_id, "StopAttempt", stop.attempt, ordinal),
             job_id=stop.job_id,
         )
-        return self._record(WORKER_CONTROL, "StopAttempt", stop.worker, envelope, _fields(stop))
+        return self._record(WORKER_CONTROL, "StopAttempt", stop.worker, envelope, fields_of(stop))
 
     def delivery(self, new: RecordedDelivery) -> NewRecord:
         """The record of a webhook delivery's event."""
-        fields = {"delivery_id": new.delivery_id, **_fields(new.event)}
+        fields = {"delivery_id": new.delivery_id, **fields_of(new.event)}
         return self._record(WEBHOOK_EVENTS, type(new.event).__name__, new.delivery_id, new, fields)
+
+    def erasure(self, event: ErasureEvent, at: datetime) -> NewRecord:
+        """The record of an erasure's event."""
+        name = type(event).__name__
+        ordinal = ",".join(event.job_ids) if isinstance(event, ErasureRequested) else 0
+        envelope = Envelope(
+            event_id=event_id(event.erasure_id, name, ordinal=ordinal), job_id="", at=at
+        )
+        return self._record(ERASURE_EVENTS, name, event.erasure_id, envelope, fields_of(event))
 
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
-        return Recorded(
+        recorded = Recorded(
             # Spelled out: this is called for every event that a process reads.
             job_id=record["job_id"],
             tenant=record["tenant"],
@@ -130,46 +159,56 @@ class Records:
             occurred_at=record["occurred_at"],
             partition=raw.partition,
             offset=raw.offset,
-            event=_built(record, JOB_EVENT_TYPES[name]),
-            traceparent=_traceparent_of(raw),
+            event=built(record, JOB_EVENT_TYPES[name]),
+            traceparent=traceparent_of(raw),
         )
+        return self.erasures.event(recorded) if self.erasures.jobs else recorded
 
     def read_item(self, raw: RawRecord) -> RecordedItem:
         """An item."""
         name, record = self._decoded(raw, ITEM_TYPES)
-        return RecordedItem(
-            **_envelope_in(record),
+        item = RecordedItem(
+            **envelope_in(record),
             partition=raw.partition,
             offset=raw.offset,
             schema=name,
             fields={field: value for field, value in record.items() if field not in ENVELOPE},
         )
+        return self.erasures.item(item) if self.erasures else item
 
     def read_task(self, raw: RawRecord) -> ScrapeTask:
         """A task."""
         _, record = self._decoded(raw, {"ScrapeTask": ScrapeTask})
-        return _built({**record, "traceparent": _traceparent_of(raw)}, ScrapeTask)
+        return built({**record, "traceparent": traceparent_of(raw)}, ScrapeTask)
 
     def read_order(self, raw: RawRecord) -> StopAttempt | DrainWorker:
         """An order to a worker."""
         name, record = self._decoded(raw, ORDER_TYPES)
-        return _built(record, ORDER_TYPES[name])
+        return built(record, ORDER_TYPES[name])
 
     def read_report(self, raw: RawRecord) -> WorkerReported:
         """What a worker says of itself."""
         _, record = self._decoded(raw, {"WorkerReported": WorkerReported})
-        return _built(record, WorkerReported)
+        return built(record, WorkerReported)
 
     def read_delivery(self, raw: RawRecord) -> RecordedDelivery:
         """A webhook delivery's event."""
         name, record = self._decoded(raw, DELIVERY_TYPES)
-        return RecordedDelivery(
-            **_envelope_in(record),
+        delivery = RecordedDelivery(
+            **envelope_in(record),
             delivery_id=record["delivery_id"],
             partition=raw.partition,
             offset=raw.offset,
-            event=_built(record, DELIVERY_TYPES[name]),
-            traceparent=_traceparent_of(raw),
+            event=built(record, DELIVERY_TYPES[name]),
+            traceparent=traceparent_of(raw),
+        )
+        return self.erasures.delivery(delivery) if self.erasures.jobs else delivery
+
+    def read_erasure(self, raw: RawRecord) -> RecordedErasure:
+        """An erasure's event."""
+        name, record = self._decoded(raw, ERASURE_TYPES)
+        return RecordedErasure(
+            event=built(record, ERASURE_TYPES[name]), occurred_at=record["occurred_at"]
         )
 
     def _record(
@@ -177,7 +216,7 @@ class Records:
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | _Envelope,
+        envelope: NewEvent | NewItem | RecordedDelivery | Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {
@@ -190,9 +229,9 @@ class Records:
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", envelope.event_id.encode()),
-            ("ce_type", _ce_type(name)),
+            ("ce_type", ce_type(name)),
             ("ce_source", self._source),
-            ("ce_time", _ce_time(envelope.occurred_at)),
+            ("ce_time", ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
             ("content-type", b"application/avro"),
         ]
@@ -215,49 +254,5 @@ class Records:
         return decoded.name, decoded.record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Envelope:
-    """The envelope of records that are orders, not events."""
-
-    event_id: str
-    job_id: str
-    tenant: str = "public"
-    traceparent: str | None = None
-    at: datetime | None = None
-
-    @property
-    def occurred_at(self) -> datetime:
-        return self.at or datetime.now(UTC)
-
-
-@cache
-def _ce_type(name: str) -> bytes:
-    return all_schemas()[name].full_name.encode()
-
-
-@lru_cache(maxsize=64)  # events of one call have one time
-def _ce_time(at: datetime) -> bytes:
-    return at.isoformat().encode()
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, nested ones as dicts, times left as they are."""
-    fields = msgspec.to_builtins(value, builtin_types=(datetime,))
-    assert isinstance(fields, dict)  # noqa: S101 - a dataclass becomes a dict
-    return {name: fields[name] for name in fields if name not in ENVELOPE}
-
-
-def _envelope_in(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ENVELOPE}
-
-
-def _built(record: Mapping[str, Any], cls: type[T]) -> T:
-    try:
-        return msgspec.convert(record, cls)
-    except msgspec.ValidationError as error:
-        raise UnreadableRecordError(f"{cls.__name__}: {error}") from error
-
-
-def _traceparent_of(raw: RawRecord) -> str | None:
-    value = dict(raw.headers).get("traceparent")
-    return None if value is None else value.decode("ascii", "replace")
+async def _nothing() -> None:
+    """Without a log there is nothing to catch up with."""

@@ -28,6 +28,8 @@ class Projection:
     row: Callable[[Any], Row]
     """The row of one record or state. Pure: the same input gives the same row."""
     doc: str
+    shown: str = ""
+    """A condition that the view's rows fulfil; empty: all are shown."""
 
     @property
     def table(self) -> str:
@@ -40,7 +42,8 @@ class Projection:
             f"ADD COLUMN IF NOT EXISTS `{name}` {type_}" for name, type_ in self.columns
         )
         alter = f"ALTER TABLE {self.table} {added}"
-        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
+        where = f" WHERE {self.shown}" if self.shown else ""
+        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL{where}"  # noqa: S608 - our own names
         return (self.create(self.table), alter, view)
 
     def create(self, table: str) -> str:

@@ -1,0 +1,72 @@
+"""The parts that records of every kind share: envelope, headers, fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from schemas.catalog import all_schemas
+from streams.errors import UnreadableRecordError
+from streams.ports import RawRecord
+
+ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The envelope of records that are orders, not events."""
+
+    event_id: str
+    job_id: str
+    tenant: str = "public"
+    traceparent: str | None = None
+    at: datetime | None = None
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When: now, unless it was said."""
+        return self.at or datetime.now(UTC)
+
+
+@cache
+def ce_type(name: str) -> bytes:
+    """CloudEvents ``type`` of a schema."""
+    return all_schemas()[name].full_name.encode()
+
+
+@lru_cache(maxsize=64)  # events of one call have one time
+def ce_time(at: datetime) -> bytes:
+    """CloudEvents ``time``."""
+    return at.isoformat().encode()
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, nested ones as dicts, times left as they are."""
+    fields = msgspec.to_builtins(value, builtin_types=(datetime,))
+    assert isinstance(fields, dict)  # noqa: S101 - a dataclass becomes a dict
+    return {name: fields[name] for name in fields if name not in ENVELOPE}
+
+
+def envelope_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that every record has."""
+    return {name: record[name] for name in ENVELOPE}
+
+
+def built(record: Mapping[str, Any], cls: type[T]) -> T:
+    """The value of a type of ours; raises UnreadableRecordError."""
+    try:
+        return msgspec.convert(record, cls)
+    except msgspec.ValidationError as error:
+        raise UnreadableRecordError(f"{cls.__name__}: {error}") from error
+
+
+def traceparent_of(raw: RawRecord) -> str | None:
+    """The trace context in a record's headers."""
+    value = dict(raw.headers).get("traceparent")
+    return None if value is None else value.decode("ascii", "replace")
