@@ -19,6 +19,7 @@ from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
+from streams.personal_keys import PersonalKeys
 from streams.ports import EventLog, JobStore
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -51,6 +52,8 @@ class ApiParts:
     """A tenant's share of the workers, as the orchestrators know it."""
     erasures: Erasures = field(default_factory=Erasures)
     """What must be forgotten."""
+    keys: PersonalKeys | None = None
+    """The keys of encrypted reviews."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

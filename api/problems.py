@@ -96,6 +96,12 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use an `id` of GET /dlq as the path.",
         ),
         ProblemKind(
+            "unknown_key",
+            404,
+            "There is no key of this id",
+            "Leave the record out: its job was forgotten, and its texts cannot be read again.",
+        ),
+        ProblemKind(
             "method_not_allowed",
             405,
             "The path does not know this method",

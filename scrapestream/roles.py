@@ -12,6 +12,8 @@ from streams.settings import PREFIX, Settings
 
 KEY_HOLDERS = frozenset({"api", "webhooks"})
 """Roles that read webhook secrets."""
+PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "worker"})
+"""Roles that write or read encrypted reviews."""
 STOP_MORE_S = 5.0  # beyond the time that a role gives itself
 
 
@@ -65,6 +67,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
     settings = Settings.from_env(environment)
     # A worker opens foreign pages: it gets no key that it does not need.
     own = {} if role in KEY_HOLDERS else {f"{PREFIX}SECRET_KEY": ""}
+    if role not in PERSONAL_KEY_HOLDERS:
+        own[f"{PREFIX}PERSONAL_KEY"] = ""
     if role == "api":
         host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104
         at = f"[{host}]" if ":" in host else host

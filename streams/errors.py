@@ -71,6 +71,15 @@ class UnknownLetterError(ScrapestreamError):
         super().__init__(f"there is no dead letter {place!r}")
 
 
+class UnknownKeyError(ScrapestreamError):
+    """There is no key of this id, or it was destroyed."""
+
+    code = "unknown_key"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no key {key_id!r}: none ever was, or its job was forgotten")
+
+
 class UnavailableError(ScrapestreamError):
     """A part that we need does not answer; the same call may work later."""
 

@@ -16,7 +16,7 @@ from streams.adapters.clickhouse_store import recorded_in
 from streams.domain.erasure import ERASED, Erasures, emptied_body
 from streams.domain.ids import JobId
 from streams.erasure_search import ITEM_AUTHOR
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import items, job_events, jobs, personal_keys, webhook_events
 from streams.projections.projection import Projection, Row
 
 
@@ -84,6 +84,8 @@ def _left_of_delivery(erasures: Erasures, row: Row) -> Row:
 
 
 PERSONAL_TABLES: Sequence[PersonalRows | PersonalRecords] = (
+    # First: without its key what the log holds of a job is noise, whatever happens next.
+    PersonalRows(table=personal_keys.projection.table),
     PersonalRows(
         table=items.projection.table,
         author=ITEM_AUTHOR,

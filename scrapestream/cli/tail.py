@@ -77,12 +77,14 @@ async def _records(
     from streams.adapters.records import Records  # noqa: PLC0415
     from streams.erasure_book import ErasureBook  # noqa: PLC0415
     from streams.errors import RegistryUnavailableError  # noqa: PLC0415
+    from streams.personal_keys import open_keys  # noqa: PLC0415
 
     try:
         async with (
             HttpRegistry(settings.registry_url) as registry,
             open_reader(settings, "tail", wait_ms=100) as reader,
             open_reader(settings, "tail-erasures", wait_ms=50) as erasure_reader,
+            open_keys(settings) as keys,
         ):
             # No schema is needed beforehand: each is fetched when its first record comes.
             codec = await open_codec(registry, {})
@@ -95,7 +97,8 @@ async def _records(
                 await codec.learn(raw.value for raw in raws)
                 await book.catch_up()
                 for raw in raws:
-                    yield left_of(shown(raw, codec), book.erasures)
+                    record = await _in_clear(shown(raw, codec), raw, keys)
+                    yield left_of(record, book.erasures)
     except RegistryError as error:
         raise RegistryUnavailableError(str(error)) from error
 
@@ -120,6 +123,21 @@ def shown(raw: Any, codec: Any) -> dict[str, Any]:
         value = None if raw.value is None else base64.b64encode(raw.value).decode()
         return {**place, "type": None, "value_base64": value, "error": str(error)}
     return {**place, "type": decoded.name, "value": msgspec.to_builtins(decoded.record)}
+
+
+async def _in_clear(record: dict[str, Any], raw: Any, keys: Any) -> dict[str, Any]:
+    """An encrypted review in clear text, for who has the key of the keys; else as it stands."""
+    from streams.adapters.record_parts import key_id_of  # noqa: PLC0415
+    from streams.sealed_fields import unsealed  # noqa: PLC0415
+
+    key_id, value = key_id_of(raw), record.get("value")
+    if key_id is None or value is None or not keys.can_unwrap:
+        return record
+    await keys.learn([key_id])
+    key = keys.find(key_id)
+    if key is None:
+        return {**record, "value": None, "error": "erased: its key was destroyed"}
+    return {**record, "value": unsealed(value, key, value["event_id"])}
 
 
 def left_of(record: dict[str, Any], erasures: Any) -> dict[str, Any]:

@@ -73,6 +73,7 @@ async def run(settings: Settings) -> None:
             tenant_weight=limits_of(settings).weight,
             disk_path=Path(),
             erasures=erasures,
+            keys=log.keys,
         )
         with rare_garbage_collection():  # a batch makes a million objects, and no cycles
             await serve(build_app(parts), settings, listening=listening)

@@ -19,6 +19,7 @@ from streams.errors import (
     ScrapestreamError,
     StoreUnavailableError,
 )
+from streams.projections import personal_keys
 from streams.projections.analytics import all_views
 from streams.projections.catalogue import all_projections
 from streams.projections.projection import Projection, Row
@@ -101,7 +102,7 @@ class ClickHouse:
 
     async def create_tables(self) -> None:
         """Create what is missing, then the views over it; safe to repeat."""
-        for projection in all_projections():
+        for projection in (*all_projections(), personal_keys.projection):
             for statement in projection.ddl():
                 await self.run(statement)
         for view in all_views():

@@ -15,7 +15,9 @@ from streams.domain.recorded import NewEvent
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError
+from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord, RecordWriter
+from streams.sealed_fields import sealed
 
 ENCODED_AT_ONCE = 500  # some 10 ms
 
@@ -23,9 +25,13 @@ ENCODED_AT_ONCE = 500  # some 10 ms
 class RecordEventLog:
     """``streams.ports.EventLog`` over a Kafka writer, or the one in memory."""
 
-    def __init__(self, writer: RecordWriter, records: Records) -> None:
+    def __init__(
+        self, writer: RecordWriter, records: Records, sealing: PersonalKeys | None = None
+    ) -> None:
+        """``sealing``: encrypt what is personal in items with these keys."""
         self._writer = writer
         self._records = records
+        self._sealing = sealing
 
     async def append(self, events: Sequence[NewEvent]) -> Sequence[Position]:
         if len(events) <= ENCODED_AT_ONCE:
@@ -38,6 +44,8 @@ class RecordEventLog:
         return await self._writer.send(encoded)
 
     async def append_items(self, items: Sequence[NewItem]) -> Sequence[Position]:
+        if self._sealing is not None:
+            items = [await _sealed(new, self._sealing) for new in items]
         try:
             encoded = [self._records.item(new) for new in items]
         except ValueError as error:
@@ -65,3 +73,8 @@ class RecordEventLog:
 
     async def put(self, records: Sequence[NewRecord]) -> None:
         await self._writer.send(records)
+
+
+async def _sealed(new: NewItem, keys: PersonalKeys) -> NewItem:
+    key = await keys.of_job(new.job_id)
+    return replace(new, fields=sealed(new.fields, key, new.event_id), key_id=key.key_id)

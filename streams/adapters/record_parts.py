@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar
@@ -11,8 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.catalog import all_schemas
+from streams.domain.erasure import ERASED
+from streams.domain.items import RecordedItem
 from streams.errors import UnreadableRecordError
+from streams.personal_keys import PersonalKeys
 from streams.ports import RawRecord
+from streams.sealed_fields import KEY_HEADER, BrokenSealError, unsealed
 
 ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
 T = TypeVar("T")
@@ -70,3 +74,30 @@ def traceparent_of(raw: RawRecord) -> str | None:
     """The trace context in a record's headers."""
     value = dict(raw.headers).get("traceparent")
     return None if value is None else value.decode("ascii", "replace")
+
+
+def key_id_of(raw: RawRecord) -> str | None:
+    """The key that an item's personal fields are encrypted with."""
+    for name, value in raw.headers:
+        if name == KEY_HEADER:
+            return value.decode("ascii", "replace")
+    return None
+
+
+def unsealed_item(
+    item: RecordedItem, key_id: str | None, keys: PersonalKeys | None
+) -> RecordedItem:
+    """The item in clear text; one whose key was destroyed is forgotten.
+
+    Raises:
+        UnreadableRecordError: it was changed since it was encrypted.
+    """
+    if key_id is None or keys is None:
+        return item
+    key = keys.find(key_id)
+    if key is None:
+        return replace(item, schema=ERASED, fields={})
+    try:
+        return replace(item, fields=unsealed(item.fields, key, item.event_id))
+    except BrokenSealError as error:
+        raise UnreadableRecordError(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,9 @@ from streams.adapters.record_parts import (
     ce_type,
     envelope_in,
     fields_of,
+    key_id_of,
     traceparent_of,
+    unsealed_item,
 )
 from streams.domain.erasure import (
     ErasureCompleted,
@@ -42,7 +45,9 @@ from streams.domain.webhook import (
     RecordedDelivery,
 )
 from streams.errors import UnreadableRecordError
+from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord
+from streams.sealed_fields import KEY_HEADER
 from streams.topics import (
     ERASURE_EVENTS,
     JOB_EVENTS,
@@ -79,6 +84,8 @@ class Records:
         """What is left out of all that is read."""
         self.catch_up: Callable[[], Awaitable[None]] = _nothing
         """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
+        self.keys: PersonalKeys | None = None
+        """For items that are encrypted; without, they are read as they are."""
         self._source = source.encode()
         """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
 
@@ -88,7 +95,11 @@ class Records:
         Raises:
             RegistryError: the registry is away; call again.
         """
+        raws = list(raws)
         await self._codec.learn(raw.value for raw in raws)
+        if self.keys is not None:
+            named = (key_id_of(raw) for raw in raws if raw.topic == SCRAPED_ITEMS)
+            await self.keys.learn(key_id for key_id in named if key_id is not None)
 
     def event(self, new: NewEvent) -> NewRecord:
         """The record of a job event."""
@@ -97,7 +108,10 @@ class Records:
 
     def item(self, new: NewItem) -> NewRecord:
         """The record of an item. Raises ValueError when it does not fit its schema."""
-        return self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
+        record = self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
+        if new.key_id is None:
+            return record
+        return replace(record, headers=[*record.headers, (KEY_HEADER, new.key_id.encode())])
 
     def task(self, task: ScrapeTask) -> NewRecord:
         """The record of a task for workers."""
@@ -174,6 +188,7 @@ class Records:
             schema=name,
             fields={field: value for field, value in record.items() if field not in ENVELOPE},
         )
+        item = unsealed_item(item, key_id_of(raw), self.keys)
         return self.erasures.item(item) if self.erasures else item
 
     def read_task(self, raw: RawRecord) -> ScrapeTask:

@@ -30,6 +30,8 @@ class Projection:
     doc: str
     shown: str = ""
     """A condition that the view's rows fulfil; empty: all are shown."""
+    settings: str = ""
+    """More settings of the table."""
 
     @property
     def table(self) -> str:
@@ -49,8 +51,9 @@ class Projection:
     def create(self, table: str) -> str:
         """The statement that creates its table under the name ``table``, if it is not there."""
         columns = ", ".join(f"`{name}` {type_}" for name, type_ in self.columns)
+        more = f", {self.settings}" if self.settings else ""
         return (
             f"CREATE TABLE IF NOT EXISTS {table} ({columns}) "
             f"ENGINE = ReplacingMergeTree({self.newest_by}) ORDER BY {self.order_by} "
-            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}"
+            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}{more}"
         )
