@@ -32,7 +32,7 @@ def check_room(api: Api, count: int) -> None:
 def drained_each_s(api: Api) -> float:
     """Jobs that end in a second: the workers' slots over the typical time of a job."""
     live = api.parts.live
-    slots = max(1, api.health.workers or 0) * api.parts.settings.worker_slots
+    slots = api.queue.taking_slots()
     kinds = [kind.name for kind in api.parts.catalogue.kinds]
     return slots / max(0.1, max(map(live.durations.typical_s, kinds), default=1.0))
 

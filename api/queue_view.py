@@ -103,6 +103,11 @@ class QueueView:
                 found["free"] += report.free
         return found
 
+    def taking_slots(self) -> int:
+        """Slots of the workers that take tasks, busy or not; 1 while there is none."""
+        alive = self._fleet.alive(self._clock())
+        return max(1, sum(report.slots for report in alive if not report.is_draining))
+
     def _start_of(self, kind: str, position: int) -> tuple[float | None, str]:
         alive = self._fleet.alive(self._clock())
         if not alive:

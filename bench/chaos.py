@@ -49,8 +49,10 @@ async def measure(directory: Path) -> None:
         raise RuntimeError(f"{violations} violations")
 
 
-async def run(directory: Path, seed: int, *, jobs: int = JOBS) -> int:
-    """One run; the number of violations, each printed."""
+async def run(
+    directory: Path, seed: int, *, jobs: int = JOBS, over_s: float = SUBMIT_OVER_S
+) -> int:
+    """One run of jobs that come over so many seconds; the number of violations, each printed."""
     chance = random.Random(seed)  # noqa: S311 - a run must be repeatable
     async with Stack(
         directory, roles=ROLES, workers=3, slots=1, api_port=0, demo=DemoSite(latency_ms=LATENCY_MS)
@@ -61,7 +63,7 @@ async def run(directory: Path, seed: int, *, jobs: int = JOBS) -> int:
         havoc = Havoc(lambda: stack.addresses.pids, random.Random(seed + 1))  # noqa: S311
         wreaking = asyncio.create_task(havoc.run())
         try:
-            await crowd.submit_all(jobs, SUBMIT_OVER_S * jobs / JOBS)
+            await crowd.submit_all(jobs, over_s)
         finally:
             wreaking.cancel()
             await asyncio.wait({wreaking})

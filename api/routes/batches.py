@@ -140,6 +140,6 @@ async def cancel_open_jobs(api: Api, batch: Batch, traceparent: str) -> int:
 def _left_s(api: Api, batch: Batch) -> float:
     """Seconds until its jobs have ended, if no other jobs came before them."""
     live = api.parts.live
-    slots = max(1, api.health.workers or 0) * api.parts.settings.worker_slots
+    slots = api.queue.taking_slots()
     typical = [live.durations.typical_s(kind.name) for kind in api.parts.catalogue.kinds]
     return estimated_s(max(typical, default=1.0), ahead=batch.open_count - 1, slots=slots)

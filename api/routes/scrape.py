@@ -115,7 +115,7 @@ def _event(
 
 def _estimate(api: Api, kind: Kind) -> str:
     live = api.parts.live
-    slots = max(1, api.health.workers or 0) * api.parts.settings.worker_slots
+    slots = api.queue.taking_slots()
     ahead = live.memory.count(*OPEN_STATUSES)
     typical_s = live.durations.typical_s(kind.name)
     return duration_text(estimated_s(typical_s, ahead=ahead, slots=slots))

@@ -47,7 +47,9 @@ VERBS: Mapping[str, Verb] = {
         STACK,
     ),
     "scrape": Verb("scrapestream.cli.scrape:scrape", "Submit URLs, and follow them.", JOBS),
-    "jobs": Verb("scrapestream.cli.jobs:jobs", "List jobs, newest first.", JOBS),
+    "jobs": Verb(
+        "scrapestream.cli.jobs:app", "List jobs, newest first; retry or cancel many.", JOBS
+    ),
     "job": Verb("scrapestream.cli.job:app", "Show, follow, cancel, retry or clone a job.", JOBS),
     "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +14,8 @@ from scrapestream.cli.client import open_client
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.jobs import moment_text
 from scrapestream.cli.output import print_json, print_table, say
-from scrapestream.cli.scrape import duration_s
 from scrapestream.cli.text import json_text, plain, short
+from scrapestream.cli.times import since_moment
 
 REASON_WIDTH = 60
 
@@ -141,19 +141,6 @@ def drop(
     """Leave dead letters where they are, and out of the list."""
     body = _choice(ids, _filters(topic, reason, since), limit, every=every, dry_run=dry_run)
     _resolve(find_api(api, data_dir), "/dlq/drop", body, as_json=as_json)
-
-
-def since_moment(text: str, now: datetime) -> str:
-    """The time of ``--since`` as the API reads it.
-
-    Raises:
-        CliError: it is neither a time nor a duration.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return (now - timedelta(seconds=duration_s(text))).isoformat()
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()
 
 
 def _filters(topic: str | None, reason: str | None, since: str | None) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from scrapestream.cli.following import follow_jobs, run_detachable, write_review
 from scrapestream.cli.formats import Format, format_of
 from scrapestream.cli.output import print_json, print_table, say, status_text
 from scrapestream.cli.progress import open_watch
-from scrapestream.cli.scrape import duration_s
 from scrapestream.cli.text import complain, json_text, plain
+from scrapestream.cli.times import duration_s
 
 JobsArgument = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.")]
 

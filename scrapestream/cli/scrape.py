@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from scrapestream.cli.formats import ONE_JOB, Format, format_of
 from scrapestream.cli.output import print_json, say
 from scrapestream.cli.progress import open_watch
 from scrapestream.cli.text import complain
+from scrapestream.cli.times import duration_s
 
 SUBMITTED_AT_ONCE = 16
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 class Priority(StrEnum):
@@ -129,20 +128,6 @@ def _refuse_contradictions(wanted: _Wanted) -> None:
         )
     if wanted.as_json and wanted.output == "-":
         raise CliError("--json and -o - both want stdout; write to a file", ExitCode.USAGE)
-
-
-def duration_s(text: str) -> float:
-    """Seconds of ``90s``, ``10m``, ``1h30m`` or ``90``.
-
-    Raises:
-        CliError: it is none of these, or zero.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    hours, minutes, seconds = match.groups(default="0") if match else ("0", "0", "0")
-    total_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    if not total_s:
-        raise CliError(f"{text!r} is no time such as 90s, 10m or 1h30m", ExitCode.USAGE)
-    return total_s
 
 
 def _all_urls(urls: list[str], file: str | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,12 @@ import api.routes.scrape
 from api.app import ApiParts
 from streams.adapters.event_log import RecordEventLog
 from streams.domain.events import ScrapeRequested
+from streams.domain.fleet import Fleet
 from streams.domain.items import Position
 from streams.domain.recorded import NewEvent
 from streams.topics import JOB_EVENTS
 from tests.api.job_events import PLACE, completed, started
+from tests.api.test_workers import REPORT
 from tests.api.world import World, eventually
 
 SECRET = "s3cret-of-a-customer"
@@ -114,7 +117,9 @@ async def test_the_trace_of_a_request_goes_on_in_its_events(
 async def test_the_estimate_is_the_median_of_recent_jobs_times_the_turns_to_wait(
     world: World,
 ) -> None:
-    process = await world.start(worker_slots=2)
+    fleet = Fleet()
+    process = await world.start(change=lambda parts: replace(parts, fleet=fleet))
+    fleet.hear(replace(REPORT, slots=2), time.monotonic())
     for _ in range(3):
         job_id = await process.submit()
         await world.append(job_id, *started(), *completed(1))  # 2 s from start to end

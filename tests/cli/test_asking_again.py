@@ -1,4 +1,4 @@
-"""``job retry`` and ``job clone``: the new ids on stdout, refusals by exit code."""
+"""Jobs are tried again one by one, many by filters; refusals are told by exit codes."""
 
 from __future__ import annotations
 
@@ -33,3 +33,24 @@ def test_a_full_queue_is_a_server_that_cannot_be_reached_now(api: ScriptedApi, r
     api.add("https://x/1", job={"status": "failed"})
     api.refusal = (429, {"title": "As many jobs are open as may be", "code": "queue_full"})
     assert run("job", "clone", "job-1").exit_code == ExitCode.UNREACHABLE
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel"])
+def test_many_are_asked_for_by_filters(api: ScriptedApi, run: Run, verb: str) -> None:
+    api.add("https://x/1", job={"status": "failed"})
+    api.add("https://x/2", job={"status": "completed"})
+    told = run("jobs", verb, "--status", "failed", "--since", "90m", "--dry-run")
+    assert told.exit_code == 0
+    assert "would be  job-1" in told.stderr
+    assert "1 jobs" in told.stderr
+    [(how, body)] = api.asked_at_once
+    assert how == verb
+    assert body.pop("created_from")
+    assert body == {"status": ["failed"], "limit": 1_000, "dry_run": True}
+
+
+def test_without_a_filter_nothing_is_asked(api: ScriptedApi, run: Run) -> None:
+    refused = run("jobs", "retry", "--dry-run")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "--status" in refused.stderr
+    assert not api.asked_at_once

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scrapestream.cli.app import app
-from scrapestream.cli.dlq import since_moment
 from scrapestream.cli.exits import CliError, ExitCode
+from scrapestream.cli.times import since_moment
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from scrapers.contract import Described, Finished, Found, Item, Report, Target
 from scrapers.sites.google_reviews import scraper, scroll
 from streams.errors import TargetRefusedError
 
-COUNT = 60
+COUNT = 90
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 #list { height: 600px; overflow-y: auto } #wrap { overflow-x: hidden }
 .jftiEf { height: 100px; overflow: hidden }</style>
@@ -95,6 +95,16 @@ const draw = () => {
 };
 list.onscroll = () => requestAnimationFrame(draw);
 draw();""",
+    "puts back what is taken from it": """
+let next = 0;
+const more = () => { for (let i = 0; i < 10 && next < COUNT; i++) wrap.append(card(next++)); };
+list.onscroll = () => { if (list.scrollTop + 600 > list.scrollHeight - 300) setTimeout(more, 5); };
+new MutationObserver((records) => {
+  const ids = [...wrap.children].map((one) => one.dataset.reviewId);
+  for (let n = next - 1; n >= 0; n--)
+    if (!ids.includes('review' + n)) wrap.prepend(card(n));
+}).observe(wrap, { childList: true });
+more();""",
     "scrolls with the whole page": """
 list.style.cssText = 'height: auto; overflow: visible';
 let next = 0;
@@ -104,12 +114,20 @@ document.onscroll = () => {
 };
 for (let i = 0; i < 3; i++) more();""",
 }
+STUCK = """
+const isAgain = sessionStorage.getItem('isAgain');
+sessionStorage.setItem('isAgain', 'yes');
+for (let n = 0; n < 10; n++) wrap.append(card(n));
+wrap.insertAdjacentHTML('beforeend', '<div role="progressbar">...</div>');
+if (isAgain) location.replace('/sorry/index?continue=here');"""
+CAPTCHA = """<!DOCTYPE html><title>Sorry</title><form id="captcha-form">
+<p>Our systems have detected unusual traffic from your computer network.</p></form>"""
 RESULTS = """<!DOCTYPE html><title>Results</title><div role="main"><div role="feed">{}</div></div>
 <p>Some results for what was searched for.</p>"""
 
 
 class Site(BaseHTTPRequestHandler):
-    """``/maps/place/WAY``, ``/maps/search/TEXT``, and ``/unknown-total/WAY``."""
+    """``/maps/place/WAY``, ``/maps/search/TEXT``, ``/unknown-total/WAY``, ``/maps/stuck/0``."""
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -117,8 +135,10 @@ class Site(BaseHTTPRequestHandler):
         if kind == "search":
             names = ("Ad Astra", "Cafe Central", "Cafe Central Two")
             body = RESULTS.format("".join(map(_result, names)))
+        elif path.startswith("/sorry/"):
+            body = CAPTCHA
         else:
-            script = WAYS[list(WAYS)[int(way)]]
+            script = STUCK if kind == "stuck" else WAYS[list(WAYS)[int(way)]]
             total = "" if kind == "unknown-total" else COUNT
             body = PAGE % {"total": total, "count": COUNT, "script": script}
         content = body.encode()
@@ -183,12 +203,40 @@ def test_a_list_gives_each_review_once_however_it_keeps_its_cards(
     assert finished(reports).outcome == "completed"
 
 
+@pytest.mark.parametrize(
+    ("way", "leaves"), [("grows", True), ("puts back what is taken from it", False)]
+)
+def test_what_was_read_leaves_a_very_long_list_unless_the_site_holds_on_to_it(
+    browser: Browser, lists: str, way: str, leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scroll, "KEEP_READ", 0)
+    with browser.open_page() as page:
+        target = Target(url=f"{lists}/maps/place/{list(WAYS).index(way)}")
+        reports = list(scraper.scrape(page, target))
+        left = page.run("return document.querySelectorAll('.jftiEf').length")
+    ids = [item["review_id"] for item in items_of(reports)]
+    assert ids == [f"review{number}" for number in range(COUNT)]
+    assert finished(reports).outcome == "completed"
+    assert (left < COUNT) == leaves
+
+
 def test_a_list_without_an_announced_total_ends_where_it_ends(browser: Browser, lists: str) -> None:
     reports = scraped(browser, f"{lists}/maps/unknown-total/0")
     (described,) = (report for report in reports if isinstance(report, Described))
     assert described.items_total is None
     assert len(items_of(reports)) == COUNT
     assert finished(reports).outcome == "completed"
+
+
+def test_a_captcha_after_a_reload_is_called_one(browser: Browser, lists: str) -> None:
+    reports: list[Report] = []
+    with (
+        browser.open_page() as page,
+        pytest.raises(TargetRefusedError, match="a person") as refused,
+    ):
+        reports.extend(scraper.scrape(page, Target(url=f"{lists}/maps/stuck/0")))
+    assert refused.value.outcome == "captcha"
+    assert len(items_of(reports)) == 10
 
 
 def test_a_search_leads_to_the_place_of_that_name(browser: Browser, lists: str) -> None:

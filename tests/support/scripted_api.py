@@ -51,6 +51,8 @@ class ScriptedApi:
     submitted: list[Body] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Path and query of each GET of a list."""
+    asked_at_once: list[tuple[str, Body]] = field(default_factory=list)
+    """Verb and body of each order for many jobs."""
     workers: list[Body] = field(default_factory=list)
     drained: list[str] = field(default_factory=list)
     """Method and worker of each order."""
@@ -58,7 +60,7 @@ class ScriptedApi:
     def forget(self) -> None:
         """Start over, for the next test."""
         self.jobs, self.urls, self.submitted, self.asked = {}, {}, [], []
-        self.workers, self.drained = [], []
+        self.workers, self.drained, self.asked_at_once = [], [], []
         self.refusal = None
 
     def add(self, url: str, **job: Any) -> ScriptedJob:
@@ -81,6 +83,7 @@ class ScriptedApi:
                     self._guarded(self._drain),
                     methods=["POST", "DELETE"],
                 ),
+                Route("/jobs/{how}", self._guarded(self._at_once), methods=["POST"]),
                 Route("/jobs/{id}", self._guarded(self._show)),
                 Route("/jobs/{id}", self._guarded(self._cancel), methods=["DELETE"]),
                 Route("/jobs/{id}/{how:str}", self._guarded(self._again), methods=["POST"]),
@@ -129,6 +132,17 @@ class ScriptedApi:
     async def _again(self, request: Request) -> Response:
         job_id = f"{request.path_params['how']}-of-{request.path_params['id']}"
         return JSONResponse({"job_id": job_id, "status": "queued"}, status_code=202)
+
+    async def _at_once(self, request: Request) -> Response:
+        asked = await request.json()
+        self.asked_at_once.append((request.path_params["how"], asked))
+        results = [
+            {"job_id": job_id, "result": "would be" if asked["dry_run"] else "done"}
+            for job_id, scripted in self.jobs.items()
+            if scripted.job["status"] in asked["status"]
+        ]
+        answer = {"dry_run": asked["dry_run"], "matched": len(results), "has_more": False}
+        return JSONResponse({**answer, "results": results})
 
     async def _reviews(self, request: Request) -> Response:
         job = self._job(request)

@@ -21,7 +21,9 @@ from streams.errors import TargetRefusedError
 
 SETTLE_S = 20.0
 """A slow place page needs some seconds; after this it is not rendered."""
-OPEN_LIST_S = 10.0
+OPEN_LIST_S = 10
+HEARD_S = 3
+"""After so long the cards of reviews that are heard of would have been drawn."""
 OPEN_MENU_S = 3.0
 DEAD_LINK = (
     "The short link leads to no place: it may be old or incomplete. Nothing was saved. Open the "
@@ -83,9 +85,21 @@ def open_reviews(page: Page, *, is_there: Callable[[], bool] = lambda: False) ->
     """
     for _ in range(2):  # a click before the page listens is lost
         page.run(scripts.OPEN_REVIEWS, REVIEWS_WORDS)
-        if page.wait_for(scripts.REVIEWS_OPEN, REVIEWS_WORDS, timeout_s=OPEN_LIST_S) or is_there():
+        if _comes(page, is_there):
             return
     raise refused("not_rendered")
+
+
+def _comes(page: Page, is_there: Callable[[], bool]) -> bool:
+    """Wait for cards; without any, reviews that are heard of for a while will do."""
+    heard_s = 0
+    for _ in range(OPEN_LIST_S):
+        if page.wait_for(scripts.REVIEWS_OPEN, REVIEWS_WORDS, timeout_s=1.0):
+            return True
+        heard_s = heard_s + 1 if is_there() else 0
+        if heard_s == HEARD_S:
+            return True
+    return False
 
 
 def sort_reviews(page: Page, sort: str) -> bool:

@@ -12,7 +12,7 @@ from scrapers.sites.google_reviews.scripts import STATE
 ROUND = (
     STATE
     + """
-const [expandMs] = arguments;
+const [expandMs, keepRead] = arguments;
 const KEEP_SHOWN = 60;  // more than any screen holds
 const STEP_MS = 100;  // the list draws its next cards after a frame or two
 const GATHER_MS = 150;  // one report a batch, unless a text opens slowly
@@ -88,6 +88,7 @@ function newCards() {
     const id = idOf(card);
     if (!id || (card.parentElement && card.parentElement.closest(S.card))) continue;
     const isDrawnAnew = S.ids.has(id) && !S.idOf.has(card);
+    if (S.removed.has(id)) S.isWanted = true;  // the site wants what it has drawn
     S.idOf.set(card, id);
     if (isDrawnAnew && !S.pending.some((entry) => entry.id === id)) S.read.push(card);
     if (S.ids.has(id)) continue;
@@ -184,19 +185,28 @@ if (!count) return null;
 const cards = S.pending.splice(0, count);
 const answer = { cards: cards.map(markup), spinner: hasSpinner() };
 // A long list costs the browser more with each card that it holds: the read ones go out of
-// sight and are emptied, all but the last. The list stays long enough to scroll.
+// sight and are emptied, all but the last, so that the list stays long enough to scroll. Even
+// those cost a look at each change of style, so of a very long list the first leave for good.
 S.read.push(...cards.map(({ card }) => card));
 const over = S.read.splice(0, Math.max(0, S.read.length - KEEP_SHOWN));
-if (!S.isWindowed) for (const card of over) {
+if (S.isWindowed) return answer;
+for (const card of over) {
   card.style.display = 'none';
   card.replaceChildren();
 }
+S.hidden.push(...over);
+const leaving = S.isWanted ? [] : S.hidden.splice(0, Math.max(0, S.hidden.length - keepRead));
+if (!leaving.length) return answer;
+take(S.observer.takeRecords());
+for (const card of leaving) { S.removed.add(idOf(card)); card.remove(); }
+S.observer.takeRecords();  // ours: not a list that takes its cards away
 return answer;
 """
 )
 """New cards once their texts are complete, at the latest ``expandMs`` after they came.
 
-Scrolls on by itself; the value is ``{cards: [html], spinner}``.
+Scrolls on by itself; of the cards that were read ``keepRead`` stay in the document.
+The value is ``{cards: [html], spinner}``.
 """
 
 LIST_STATE = (

@@ -17,7 +17,8 @@ STATE = (
 const S = window.__scrapestream || (window.__scrapestream = {
   ids: new Set(), idOf: new WeakMap(), retried: new Set(), stale: new WeakSet(), come: new Set(),
   observer: null, last: null, root: null, card: null, isSure: false, isWindowed: false,
-  steppedAt: 0, pending: [], read: [], size: -1, quietSince: performance.now(), spinnerSeen: false,
+  steppedAt: 0, pending: [], read: [], hidden: [],
+  removed: new Set(), isWanted: false, size: -1, quietSince: performance.now(), spinnerSeen: false,
 });
 const leaveList = () => {
   if (S.observer) S.observer.disconnect();

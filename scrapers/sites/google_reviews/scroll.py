@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -38,6 +37,8 @@ EXPAND_MS = 2_500
 IDLE_S = 1.0
 ENDED_IDLE_S = 0.25
 """An idle round where the page has taken its spinner away: nothing more is on its way."""
+KEEP_READ = 1_000
+"""Emptied cards that stay in the page. Most lists are shorter: those are left whole."""
 IDLE_ROUNDS_AT_END = 12  # the list answers slowly: fewer cut long lists short
 
 
@@ -66,10 +67,16 @@ def scrape(page: Page, target: Target) -> Iterator[Report]:
     yield from walk.reports()
     if walk.is_stuck:
         yield Progress(stage="reloading", items_seen=walk.items_seen)
-        with suppress(TargetRefusedError):  # what is found stays; the walk stays stuck
-            yield from reach_place(page, target.url, options.language)
+        try:
+            again = yield from reach_place(page, target.url, options.language)
+            if again.outcome == "captcha":
+                raise walk.stopped_by_captcha()
             open_reviews(page, is_there=walk.has_heard)
             yield from walk.reports()
+        except TargetRefusedError as refusal:
+            if refusal.outcome == "captcha":
+                raise
+            # What is found stays, and the walk stays stuck.
     yield Progress(stage="extracting", items_seen=walk.items_seen)
     yield walk.finished()
 
@@ -110,6 +117,15 @@ class _Walk:
         """Whether the network has brought reviews that no card shows."""
         return self._sources.has_heard(datetime.now(UTC))
 
+    def stopped_by_captcha(self) -> TargetRefusedError:
+        """The end of a walk that the site does not let go on."""
+        return TargetRefusedError(
+            "captcha",
+            "Google asked in mid-list whether a person is there. We stopped at once, after "
+            f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
+            "from another address.",
+        )
+
     def reports(self) -> Iterator[Report]:
         """Walk down the open list, from its top."""
         self._sources.begin_list(datetime.now(UTC), is_sorted=self._options.sort != SORTS[0])
@@ -137,7 +153,7 @@ class _Walk:
             self._ended, self._is_loading = self._sources.wait_blindly(idle_s)
             yield from self._of_network()
             return
-        batch = self._page.wait_for(list_scripts.ROUND, EXPAND_MS, timeout_s=idle_s)
+        batch = self._page.wait_for(list_scripts.ROUND, EXPAND_MS, KEEP_READ, timeout_s=idle_s)
         if not batch:
             self._stop_at_captcha()
             state = self._page.run(list_scripts.LIST_STATE)
@@ -181,12 +197,7 @@ class _Walk:
     def _stop_at_captcha(self) -> None:
         """The site may take us for a machine in mid-list, and leave the place."""
         if urlsplit(self._page.url).path.startswith("/sorry/"):
-            raise TargetRefusedError(
-                "captcha",
-                "Google asked in mid-list whether a person is there. We stopped at once, after "
-                f"{self.items_seen:,} reviews; what came is saved. Try later and more slowly, or "
-                "from another address.",
-            )
+            raise self.stopped_by_captcha()
 
     def _has_all(self) -> bool:
         return self._total is not None and len(self._seen) >= self._total
