@@ -13,11 +13,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from bench import (
     accuracy,
     batch,
     chaos,
     export,
+    kills,
     long_list,
     materialize,
     scrape,
@@ -35,6 +38,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "submit": submit.measure,
     "batch": batch.measure,
     "materialize": materialize.measure,
+    "kills": kills.measure,
     "export": export.measure,
 }
 ACCURACY = "accuracy"
@@ -53,7 +57,8 @@ def main() -> None:
     for name in names:
         with tempfile.TemporaryDirectory(prefix="scrapestream-bench-") as directory:
             print(f"\n{name}", flush=True)
-            asyncio.run(MEASUREMENTS[name](Path(directory)))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the roles
+                runner.run(MEASUREMENTS[name](Path(directory)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reviews as files: rows a second, and how much the exporting process grows, by format.
+"""Reviews as files: rows a second, bytes, and how much the exporting process grows, by format.
 
 ``BENCH_EXPORT_ROWS`` sets the rows of the larger job; the smaller one has a tenth.
 """
@@ -50,6 +50,13 @@ async def measure(directory: Path) -> None:
         async with open_clickhouse(settings) as clickhouse:
             sizes = (WARM_UP_ROWS, ROWS // 10, ROWS)
             found = {size: await _fill(clickhouse, size) for size in sizes}
+            await clickhouse.run(f"OPTIMIZE TABLE {items.projection.table} FINAL")
+            rows = await clickhouse.rows(
+                "SELECT sum(data_compressed_bytes) / sum(rows) FROM system.parts "
+                "WHERE active AND table = {table:String}",
+                {"table": items.projection.table},
+            )
+            line("a review in ClickHouse", float(rows[0][0]), "bytes")
         process = psutil.Process(addresses.pids["api"])
         path = directory / "file"
         async with aiohttp.ClientSession(
@@ -71,6 +78,7 @@ async def measure(directory: Path) -> None:
                     line(f"{label}: rate", size / took_s, "rows/s")
                     line(f"{label}: growth", grown_mb, "MB", at_most=GROWTH_BOUND_MB)
                     line(f"{label}: file", path.stat().st_size / 1e6, "MB")
+                    line(f"{label}: a review", path.stat().st_size / size, "bytes")
                     if form != "json":
                         line(f"{label}: rows in it", rows_in(path, form), "", at_least=size)
 

@@ -10,29 +10,30 @@ import json
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.catalog import Schema, all_schemas, subject
 from schemas.errors import UnknownSchemaError, UnreadableValueError
+from schemas.quick_reader import Read, quick_reader
 from schemas.registry import Registry
 
 MAGIC = 0
 HEADER = struct.Struct(">bI")
+PREFIX_BYTES = HEADER.size
 LONGEST_VALUE_BYTES = 8 * 1024 * 1024  # a hostile length must not make us allocate without end
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A record that was read."""
+class Decoded(NamedTuple):
+    """A record that was read. A tuple, as there are very many of them."""
 
     name: str
     """Short name of its schema."""
     record: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
     """How to read what was written with one schema."""
 
@@ -41,6 +42,9 @@ class _Reading:
     writer: Any
     reader: Any
     """Our schema of that name; None when it is the writer's, or there is none."""
+    quick: Read | None = None
+    """Reads most values in half the time; None before the first one, and for odd schemas."""
+    is_first: bool = True
 
 
 class Codec:
@@ -83,7 +87,7 @@ class Codec:
         Raises:
             RegistryError: the registry is away; call again.
         """
-        prefixes = {value[: HEADER.size] for value in values if value}
+        prefixes = {value[:PREFIX_BYTES] for value in values if value}
         for prefix in prefixes - self._readings.keys():
             schema_id = id_in(prefix)
             if schema_id is None:
@@ -100,12 +104,18 @@ class Codec:
         Raises:
             UnreadableValueError: it can never be read; says why.
         """
-        reading = self._readings.get(value[: HEADER.size]) if value else None
+        prefix = value[:PREFIX_BYTES] if value else b""
+        reading = self._readings.get(prefix)
         if value is None or reading is None:
             raise UnreadableValueError(_why_unknown(value))
         if len(value) > LONGEST_VALUE_BYTES:
             raise UnreadableValueError(f"longer than {LONGEST_VALUE_BYTES} bytes")
         name = reading.name
+        if reading.quick is not None:
+            try:
+                return Decoded(name, reading.quick(value))
+            except Exception:  # noqa: BLE001, S110 - fastavro says what is wrong with it
+                pass
         body = io.BytesIO(value)
         body.seek(HEADER.size)
         try:
@@ -116,6 +126,10 @@ class Codec:
             raise UnreadableValueError(f"{name}: not a record")
         if body.read(1):
             raise UnreadableValueError(f"{name}: bytes left over")
+        if reading.is_first:
+            reading.is_first = False
+            if reading.reader is None:
+                reading.quick = quick_reader(reading.writer, PREFIX_BYTES)
         return Decoded(name, record)
 
 

@@ -148,7 +148,7 @@ class Settings:
     webhook_http: bool = False
     """Whether webhooks may go over plain ``http``."""
 
-    batch_rows: int = 5_000
+    batch_rows: int = 20_000
     """Rows after which the materializer inserts."""
     batch_ms: int = 200
     """Time after which it inserts what it has, milliseconds."""

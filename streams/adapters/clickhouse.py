@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
+from streams.adapters.clickhouse_block import FORMAT, block_of
 from streams.errors import (
     InvalidSettingError,
     RefusedStatementError,
@@ -64,13 +66,21 @@ class ClickHouse:
 
         ``table``: another one than the projection's own, with the same columns.
         """
+        names = [name for name, _ in projection.columns]
+        settings = {"insert_deduplication_token": token}
+        block = await asyncio.to_thread(block_of, projection.columns, rows)
         try:
+            if block is not None:
+                await self._client.raw_insert(
+                    table or projection.table, names, block, settings=settings, fmt=FORMAT
+                )
+                return
             await self._client.insert(
                 table or projection.table,
                 rows,
-                column_names=[name for name, _ in projection.columns],
+                column_names=names,
                 column_type_names=[type_ for _, type_ in projection.columns],
-                settings={"insert_deduplication_token": token},
+                settings=settings,
             )
         except AWAY as error:
             raise _away(error) from error

@@ -19,6 +19,9 @@ from streams.ports import RawRecord
 from streams.sealed_fields import KEY_HEADER, BrokenSealError, unsealed
 
 ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
+OWN_HEADERS = 7
+LAST_OWN_HEADER = "content-type"
+"""The headers of our records without a trace, and the last of them."""
 T = TypeVar("T")
 
 
@@ -72,8 +75,13 @@ def built(record: Mapping[str, Any], cls: type[T]) -> T:
 
 def traceparent_of(raw: RawRecord) -> str | None:
     """The trace context in a record's headers."""
-    value = dict(raw.headers).get("traceparent")
-    return None if value is None else value.decode("ascii", "replace")
+    headers = raw.headers
+    if len(headers) == OWN_HEADERS and headers[-1][0] == LAST_OWN_HEADER:
+        return None  # we would have written it behind these: no need to look through them
+    for name, value in reversed(headers):
+        if name == "traceparent":
+            return value.decode("ascii", "replace")
+    return None
 
 
 def key_id_of(raw: RawRecord) -> str | None:

@@ -14,6 +14,7 @@ from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
 from streams.adapters.record_parts import (
     ENVELOPE,
+    LAST_OWN_HEADER,
     Envelope,
     built,
     ce_time,
@@ -90,13 +91,14 @@ class Records:
         """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
 
     async def learn(self, raws: Iterable[RawRecord]) -> None:
-        """Fetch schemas not seen before.
+        """Fetch schemas and keys not seen before.
 
         Raises:
             RegistryError: the registry is away; call again.
+            LogUnavailableError: the keys of encrypted items cannot be read; call again.
         """
         raws = list(raws)
-        await self._codec.learn(raw.value for raw in raws)
+        await self._codec.learn([raw.value for raw in raws])
         if self.keys is not None:
             named = (key_id_of(raw) for raw in raws if raw.topic == SCRAPED_ITEMS)
             await self.keys.learn(key_id for key_id in named if key_id is not None)
@@ -166,15 +168,15 @@ class Records:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
         recorded = Recorded(
-            # Spelled out: this is called for every event that a process reads.
-            job_id=record["job_id"],
-            tenant=record["tenant"],
-            event_id=record["event_id"],
-            occurred_at=record["occurred_at"],
-            partition=raw.partition,
-            offset=raw.offset,
-            event=built(record, JOB_EVENT_TYPES[name]),
-            traceparent=traceparent_of(raw),
+            # Spelled out, in their order: this is called for every event that a process reads.
+            record["job_id"],
+            record["tenant"],
+            record["event_id"],
+            record["occurred_at"],
+            raw.partition,
+            raw.offset,
+            built(record, JOB_EVENT_TYPES[name]),
+            traceparent_of(raw),
         )
         return self.erasures.event(recorded) if self.erasures.jobs else recorded
 
@@ -248,7 +250,7 @@ class Records:
             ("ce_source", self._source),
             ("ce_time", ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
-            ("content-type", b"application/avro"),
+            (LAST_OWN_HEADER, b"application/avro"),
         ]
         if envelope.traceparent:
             headers.append(("traceparent", envelope.traceparent.encode()))
@@ -264,9 +266,9 @@ class Records:
             decoded = self._codec.decode(raw.value)
         except UnreadableValueError as error:
             raise UnreadableRecordError(str(error)) from error
-        if decoded.name not in types:
+        if decoded[0] not in types:
             raise UnreadableRecordError(f"{decoded.name} does not belong into {raw.topic}")
-        return decoded.name, decoded.record
+        return decoded
 
 
 async def _nothing() -> None:

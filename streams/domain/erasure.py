@@ -123,7 +123,7 @@ class Erasures:
         """The event, or what is left of it."""
         if recorded.job_id not in self.jobs:
             return recorded
-        return replace(recorded, event=emptied_event(recorded.event))
+        return recorded._replace(event=emptied_event(recorded.event))
 
     def job(self, job: Job) -> Job:
         """The job, or what is left of it: the same as folding the events that are left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from streams.domain.events import JobEvent
 from streams.domain.ids import JobId, event_id
@@ -22,9 +23,11 @@ class NewEvent:
     """W3C trace context of the job."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An event with its place in the log: order within a job is the offset."""
+class Recorded(NamedTuple):
+    """An event with its place in the log: order within a job is the offset.
+
+    A tuple, as every reader of the log makes very many of them.
+    """
 
     job_id: JobId
     tenant: str

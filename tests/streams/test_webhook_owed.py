@@ -45,7 +45,7 @@ def test_only_an_ending_with_a_webhook_owes_one() -> None:
     asked = ScrapeRequested(kind="google_reviews", url="u", webhook=Webhook(url="https://a.b/"))
     recorded = a_record(a_completion(None), at=AT)
     assert owed(recorded, API) is None
-    assert owed(replace(recorded, event=asked), API) is None
+    assert owed(recorded._replace(event=asked), API) is None
 
 
 def test_the_body_tells_the_facts_flat_and_as_standard_webhooks_has_it() -> None:
