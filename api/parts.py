@@ -21,6 +21,7 @@ from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
 from streams.personal_keys import PersonalKeys
 from streams.ports import EventLog, JobStore
+from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
 from streams.settings import Settings
 
@@ -42,6 +43,7 @@ class ApiParts:
     live_workers: Callable[[], Awaitable[int]]
     """Workers that are connected; raises UnavailableError."""
     dead_letters: DeadLetterBox
+    replays: ReplayBoard
     check_webhook: Callable[[str], None]
     """Raises InvalidRequestError for an address that webhooks may not go to."""
     fleet: Fleet = field(default_factory=Fleet)

@@ -96,10 +96,19 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use an `id` of GET /dlq as the path.",
         ),
         ProblemKind(
-            "unknown_key",
+            "unknown_key", 404, "There is no such key", "Leave its records out: they are forgotten."
+        ),
+        ProblemKind(
+            "unknown_replay",
             404,
-            "There is no key of this id",
-            "Leave the record out: its job was forgotten, and its texts cannot be read again.",
+            "There is no replay of this id",
+            "Use a `replay_id` of GET /replays.",
+        ),
+        ProblemKind(
+            "replay_running",
+            409,
+            "Another replay changes the same",
+            "Wait until the one that `detail` names has ended, or stop it.",
         ),
         ProblemKind(
             "method_not_allowed",

@@ -131,7 +131,7 @@ def _media_type(content_type: str) -> str:
 
 def advice(error: str, cls: type[msgspec.Struct]) -> str:
     """What to change; never holds a value of the body."""
-    known = ", ".join(f"`{name}`" for name in cls.__struct_fields__)
+    known = ", ".join(f"`{name}`" for name in cls.__struct_encode_fields__)
     if match := MISSING.match(error):
         return f"`{match[1]}` is missing; known fields are {known}"
     if match := UNKNOWN.match(error):

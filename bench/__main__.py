@@ -23,6 +23,7 @@ from bench import (
     kills,
     long_list,
     materialize,
+    replay,
     scrape,
     soak,
     start,
@@ -40,6 +41,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "materialize": materialize.measure,
     "kills": kills.measure,
     "export": export.measure,
+    "replay": replay.measure,
 }
 ACCURACY = "accuracy"
 

@@ -136,7 +136,10 @@ class Eraser:
                     erased.removed[table.table] += await self._empty(table, job_ids, authors)
         for files in self._files:
             erased.removed[files.name] += await files.forget(job_ids)
-        erased.remaining.update(await found_in_tables(self._clickhouse, needles, job_ids))
+        of_one_job = all(each.subject is Subject.JOB for each in requests)
+        erased.remaining.update(
+            await found_in_tables(self._clickhouse, needles, job_ids, only_with_job=of_one_job)
+        )
         for table in PERSONAL_TABLES:
             erased.remaining[table.table] += await self._left_in(
                 table, job_ids, authors, self._book.erasures

@@ -24,29 +24,46 @@ HEX = re.compile(r"[0-9a-f]+")
 
 async def needles_of_jobs(clickhouse: ClickHouse, job_ids: Sequence[str]) -> list[str]:
     """Ids of authors and beginnings of texts of these jobs' reviews, and the jobs' places."""
-    found = await clickhouse.rows(
-        "SELECT DISTINCT JSONExtractString(fields, 'author_id'), JSONExtractString(fields, 'text'),"
-        f" JSONExtractString(fields, 'author_name') FROM {items.projection.table} FINAL "
-        f"WHERE job_id IN {{jobs:Array(String)}} LIMIT {MOST_NEEDLES // 4}",
-        {"jobs": list(job_ids)},
-    )
     places = await clickhouse.rows(
         f"SELECT DISTINCT url FROM {jobs.projection.table} "
         f"WHERE job_id IN {{jobs:Array(String)}} AND url != '{ERASED_URL}' LIMIT 20",
         {"jobs": list(job_ids)},
     )
-    return _needles([*(text for row in places for text in row), *_texts(found)])
+    whose = "job_id IN {jobs:Array(String)}"
+    return [
+        *_needles(text for row in places for text in row),
+        *await _needles_of_items(clickhouse, whose, {"jobs": list(job_ids)}),
+    ]
 
 
 async def needles_of_author(clickhouse: ClickHouse, fingerprint: str) -> list[str]:
     """The author's id and beginnings of their texts, as far as the store still has them."""
+    return await _needles_of_items(clickhouse, author_is(ITEM_AUTHOR, [fingerprint]), {})
+
+
+async def _needles_of_items(
+    clickhouse: ClickHouse, whose: str, parameters: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """What only these reviews hold: others may say the same, and are to stay."""
     found = await clickhouse.rows(
-        "SELECT DISTINCT JSONExtractString(fields, 'author_id'), JSONExtractString(fields, 'text')"
-        f" FROM {items.projection.table} FINAL "
-        f"WHERE {author_is(ITEM_AUTHOR, [fingerprint])} "
-        f"LIMIT {MOST_NEEDLES // 4}"
+        "SELECT DISTINCT JSONExtractString(fields, 'author_id'), JSONExtractString(fields, 'text'),"
+        f" JSONExtractString(fields, 'author_name') FROM {items.projection.table} FINAL "
+        f"WHERE {whose} LIMIT {MOST_NEEDLES // 8}",
+        dict(parameters),
     )
-    return _needles(_texts(found))
+    texts = {in_json(text): text for row in found for text in row if len(text) >= SHORTEST_NEEDLE}
+    if not texts:
+        return []
+    shared = await clickhouse.rows(
+        "SELECT DISTINCT arrayJoin(arrayFilter("
+        "needle -> position(fields, needle) > 0, {needles:Array(String)})) "
+        f"FROM {items.projection.table} "
+        f"WHERE NOT ({whose}) AND multiSearchAny(fields, {{needles:Array(String)}})",
+        {**parameters, "needles": list(texts)},
+    )
+    for (text,) in shared:
+        texts.pop(text, None)
+    return _needles(texts.values())
 
 
 def author_is(expression: str, fingerprints: Iterable[str]) -> str:
@@ -58,12 +75,17 @@ def author_is(expression: str, fingerprints: Iterable[str]) -> str:
 
 
 async def found_in_tables(
-    clickhouse: ClickHouse, needles: Sequence[str], job_ids: Sequence[str] = ()
+    clickhouse: ClickHouse,
+    needles: Sequence[str],
+    job_ids: Sequence[str] = (),
+    *,
+    only_with_job: bool = False,
 ) -> Mapping[str, int]:
     """Rows that hold one of ``needles`` in any text column, of every table.
 
     ``job_ids``: only in rows of these jobs, where a table says whose they are. A review that
-    another job has found of the same author is none of theirs.
+    another job has found of the same author is none of theirs. ``only_with_job``: and in no other
+    table: what a place has from its other jobs stays.
     """
     columns = await clickhouse.rows(
         "SELECT table, groupArray(name), countIf(name = 'job_id') FROM system.columns "
@@ -73,7 +95,7 @@ async def found_in_tables(
     )
     counts: dict[str, int] = {}
     for table, names, has_job in columns:
-        if not needles:
+        if not needles or (only_with_job and not has_job):
             counts[table] = 0
             continue
         # A list column becomes text as well: its entries are quoted in it, not changed.
@@ -107,17 +129,15 @@ def fingerprint_of(subject: Subject, text: str) -> str:
     return subject_hash(subject, author_in(text) if subject is Subject.AUTHOR else text)
 
 
-def _texts(rows: Iterable[Sequence[str]]) -> list[str]:
-    return [text for row in rows for text in row]
+def in_json(text: str) -> str:
+    """The beginning of a text as it stands within JSON."""
+    return msgspec.json.encode(text[:NEEDLE_LENGTH]).decode()[1:-1]
 
 
 def _needles(texts: Iterable[str]) -> list[str]:
-    """What to look for, also as it stands within JSON."""
+    """What to look for: as it is, and as it stands within JSON."""
     found: dict[str, None] = {}
     for text in texts:
-        start = text[:NEEDLE_LENGTH]
-        if len(start) < SHORTEST_NEEDLE:
-            continue
-        found[start] = None
-        found[msgspec.json.encode(start).decode()[1:-1]] = None
+        if len(text) >= SHORTEST_NEEDLE:
+            found |= {text[:NEEDLE_LENGTH]: None, in_json(text): None}
     return list(found)[:MOST_NEEDLES]

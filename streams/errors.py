@@ -80,6 +80,26 @@ class UnknownKeyError(ScrapestreamError):
         super().__init__(f"there is no key {key_id!r}: none ever was, or its job was forgotten")
 
 
+class UnknownReplayError(ScrapestreamError):
+    """There is no replay of this id."""
+
+    code = "unknown_replay"
+
+    def __init__(self, replay_id: str) -> None:
+        super().__init__(f"there is no replay {replay_id!r}")
+
+
+class ReplayRunningError(ScrapestreamError):
+    """A replay that has not ended changes the same tables or topic; nothing was asked for."""
+
+    code = "replay_running"
+
+    def __init__(self, replay_id: str) -> None:
+        super().__init__(
+            f"replay {replay_id} changes the same and has not ended: wait for it, or stop it"
+        )
+
+
 class UnavailableError(ScrapestreamError):
     """A part that we need does not answer; the same call may work later."""
 

@@ -12,6 +12,7 @@ from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
 from streams.domain.recorded import NewEvent, Recorded
+from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 
@@ -95,6 +96,9 @@ class EventLog(Protocol):
 
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         """Append a webhook delivery's event."""
+
+    async def append_replay(self, new: RecordedReplay) -> None:
+        """Append a replay's event."""
 
     async def reject(self, raw: RawRecord, reason: str, *, to: str, error: str = ...) -> None:
         """Put a record that cannot be processed into the dead-letter topic ``to``.

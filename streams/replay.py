@@ -5,33 +5,22 @@ Only tables are filled: no event is appended, no webhook is sent.
 
 from __future__ import annotations
 
+import asyncio
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.records import Records
-from streams.domain.fold import fold
-from streams.domain.ids import JobId
-from streams.domain.job import Job
-from streams.domain.recorded import Recorded
-from streams.errors import UnreadableRecordError
-from streams.ports import RawRecord
-from streams.projections import items, job_events, jobs, webhook_events
-from streams.projections.projection import Projection, Row
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.beside import TableBeside
+from streams.domain.log_part import Span
+from streams.garbage import rare_garbage_collection
+from streams.log_reading import read_spans
+from streams.projections import jobs
+from streams.projections.projection import Projection
+from streams.stored_progress import StoredProgress
 
-SOURCES: Mapping[str, str] = {
-    job_events.projection.name: JOB_EVENTS,
-    jobs.projection.name: JOB_EVENTS,
-    items.projection.name: SCRAPED_ITEMS,
-    webhook_events.projection.name: WEBHOOK_EVENTS,
-}
-"""The topic that fills each projection."""
-ROWS_AT_ONCE = 20_000
 CLOSE_ENOUGH = 2_000
 """Records behind the log's end with which the move begins; the move itself takes the rest along."""
 MOST_ROUNDS = 10
@@ -54,17 +43,31 @@ class Drift:
 
 @dataclass(slots=True, kw_only=True)
 class Replayed:
-    """What a rebuild did."""
+    """What a rebuild, or the mending of a part, did."""
 
     projection: str
     records: int = 0
+    """Records that were taken from the log."""
     unreadable: int = 0
     rows: int = 0
+    jobs: int = 0
+    """Jobs that those rows are of."""
     seconds: float = 0.0
     moved: bool = False
     """Whether reads now go to the rebuilt table."""
+    inserted: int = 0
+    """Rows put into the live table, when only a part was replayed."""
+    removed: int = 0
+    """Rows taken out of it."""
+    not_stored_yet: int = 0
+    """Records of the part that the materializer has still to store; they were left to it."""
     drift: list[Drift] = field(default_factory=list)
     """At most ``MOST_SHOWN`` jobs."""
+
+
+Told = Callable[[int, int], None]
+Phase = Callable[[str], None]
+"""Is told what begins: ``comparing``, ``moving``, ``mending`` or ``done``; first comes reading."""
 
 
 class Replay:
@@ -77,20 +80,25 @@ class Replay:
         records: Records,
         clickhouse: ClickHouse,
         *,
-        told: Callable[[int, int], None] = lambda _done, _total: None,
+        progress: StoredProgress | None = None,
+        told: Told = lambda _done, _total: None,
+        phase: Phase = lambda _: None,
+        name: str = "",
     ) -> None:
-        """``told`` hears (records done, records in all) from time to time."""
+        """``told`` hears (records done, records in all) from time to time, ``phase`` what is done.
+
+        ``progress`` lets a comparison wait for the materializer, so that rows which are only on
+        their way are no drift. ``name``: of the table beside, see there.
+        """
         self._projection = projection
-        self._topic = SOURCES[projection.name]
         self._reader = reader
-        self._records = records
         self._clickhouse = clickhouse
+        self._progress = progress
         self._told = told
-        self._beside = f"{projection.table}_rebuilt_{uuid.uuid4().hex[:8]}"
+        self._phase = phase
+        self._beside = TableBeside(projection, records, clickhouse, name=name)
+        self._starts: Mapping[int, int] = {}
         self._positions: dict[int, int] = {}
-        self._jobs: dict[JobId, Job] = {}
-        """For the projection of jobs: all of them, about 1 KB each."""
-        self._changed: dict[JobId, Job] = {}
         self._total = 0
         self._is_half_moved = False
         """Whether the table beside is the old one, and still has rows that the new one lacks."""
@@ -103,89 +111,62 @@ class Replay:
             LogUnavailableError, RegistryError, StoreUnavailableError: it did not end; replay again.
         """
         began_s = time.monotonic()
-        await self._clickhouse.run(self._projection.create(self._beside))
+        await self._beside.create()
         try:
-            self._positions = dict(await self._reader.starts(self._topic))
-            for _ in range(MOST_ROUNDS):
-                if await self._read_on() <= CLOSE_ENOUGH:
-                    break
+            self._starts = await self._reader.starts(self._beside.topic)
+            self._positions = dict(self._starts)
+            with rare_garbage_collection():
+                for _ in range(MOST_ROUNDS):
+                    if await self._read_on() <= CLOSE_ENOUGH:
+                        break
+            self.result.jobs = await jobs_in(self._clickhouse, self._beside.name)
             if compare:
+                self._phase("comparing")
                 await self._compare()
             if move:
-                await self._move()
+                self._phase("moving")
+                await self._move_to_the_end()
+            self._phase("done")
         finally:
             self.result.seconds = time.monotonic() - began_s
             if not self._is_half_moved:
-                await self._clickhouse.run(f"DROP TABLE IF EXISTS {self._beside} SYNC")
+                await self._beside.drop()
         return self.result
 
     async def _read_on(self) -> int:
         """Fill from where we stand to the log's present ends; how many records that were."""
-        ends = await self._reader.ends(self._topic)
-        left = {n: end for n, end in ends.items() if end > self._positions.get(n, 0)}
-        count = sum(end - self._positions.get(n, 0) for n, end in left.items())
+        ends = await self._reader.ends(self._beside.topic)
+        spans = {n: Span(first=self._positions.get(n, 0), end=end) for n, end in ends.items()}
+        count = sum(span.count for span in spans.values())
         self._total += count
-        if not left:
-            return 0
-        self._reader.assign({(self._topic, n): self._positions.get(n, 0) for n in left})
-        states: list[Any] = []
-        while left:
-            raws = await self._reader.read(timeout_s=1.0)
-            await self._records.learn(raws)
-            states += self._states(raws)
-            for number in list(left):
-                self._positions[number] = await self._reader.position((self._topic, number))
-                if self._positions[number] >= left[number]:
-                    del left[number]
-            while len(states) >= ROWS_AT_ONCE or (states and not left):
-                await self._insert(states[:ROWS_AT_ONCE])
-                del states[:ROWS_AT_ONCE]
-            self._told(self.result.records, self._total)
-        await self._insert(list(self._changed.values()))
-        self._changed.clear()
+        async for raws in read_spans(self._reader, self._beside.topic, spans):
+            await self._beside.add(raws)
+            self._note()
+        await self._beside.flush()
+        self._positions |= {number: span.end for number, span in spans.items() if span.count}
+        self._note()
         return count
 
-    def _states(self, raws: Sequence[RawRecord]) -> list[Any]:
-        """What becomes rows now: records, or for the projection of jobs nothing yet."""
-        self.result.records += len(raws)
-        readable = list(self._readable(raws))
-        if self._projection is not jobs.projection:
-            return readable
-        histories: dict[JobId, list[Recorded]] = {}
-        for recorded in readable:
-            histories.setdefault(recorded.job_id, []).append(recorded)
-        for job_id, history in histories.items():
-            job = fold(history, self._jobs.get(job_id))
-            if job is not None:
-                self._jobs[job_id] = self._changed[job_id] = job
-        return []
-
-    def _readable(self, raws: Sequence[RawRecord]) -> Iterator[Any]:
-        read = {
-            JOB_EVENTS: self._records.read_event,
-            SCRAPED_ITEMS: self._records.read_item,
-            WEBHOOK_EVENTS: self._records.read_delivery,
-        }[self._topic]
-        for raw in raws:
-            try:
-                yield read(raw)
-            except UnreadableRecordError:
-                self.result.unreadable += 1  # the materializer has put it aside
-
-    async def _insert(self, states: Sequence[Any]) -> None:
-        rows: list[Row] = [self._projection.row(state) for state in states]
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
-            token = uuid.uuid4().hex
-            await self._clickhouse.insert(self._projection, some, token, table=self._beside)
-        self.result.rows += len(rows)
+    def _note(self) -> None:
+        beside, result = self._beside, self.result
+        result.records, result.unreadable = beside.records, beside.unreadable
+        result.rows = beside.rows
+        self._told(result.records, self._total)
 
     async def _compare(self) -> None:
         """Both tables up to where we have read, a partition at a time."""
-        live, beside = self._projection.table, self._beside
+        ends = dict(self._positions)
+        if self._progress is not None:
+            stored = await self._progress.reach(self._beside.topic, ends)
+            ends = {number: min(end, stored.end(number)) for number, end in ends.items()}
+        live, beside = self._projection.table, self._beside.name
         found: dict[str, list[int]] = {}
-        for partition, end in self._positions.items():
-            parameters = {"partition": partition, "end": end}
+        for partition, end in ends.items():
+            parameters = {
+                "partition": partition,
+                "start": self._starts.get(partition, 0),
+                "end": end,
+            }
             for side, (one, other) in enumerate(((beside, live), (live, beside))):
                 rows = await self._clickhouse.rows(
                     f"SELECT job_id, count() FROM ({self._up_to(one)} EXCEPT {self._up_to(other)}) "
@@ -194,27 +175,40 @@ class Replay:
                 )
                 for job_id, count in rows:
                     found.setdefault(job_id, [0, 0])[side] += int(count)
-        self.result.drift = [
-            Drift(job_id=job_id, missing=missing, surplus=surplus)
-            for job_id, (missing, surplus) in sorted(found.items())[:MOST_SHOWN]
-        ]
+        self.result.drift = drift_in(found)
 
     def _up_to(self, table: str) -> str:
-        """Rows of one partition before ``end``, but for jobs that have moved on meanwhile."""
-        gone_on = (
-            f" AND job_id NOT IN (SELECT job_id FROM {self._projection.table} "
-            "WHERE partition = {partition:Int32} AND offset >= {end:Int64})"
-            if self._projection is jobs.projection
-            else ""
-        )
+        """Rows of one partition before ``end``, but for jobs that have moved on meanwhile.
+
+        What the log keeps no longer cannot be compared.
+        """
+        scope = " AND offset >= {start:Int64}"
+        if self._projection is jobs.projection:
+            scope = (
+                f" AND job_id NOT IN (SELECT job_id FROM {self._projection.table} "
+                "WHERE partition = {partition:Int32} AND offset >= {end:Int64})"
+                f" AND ({{start:Int64}} = 0 OR job_id IN (SELECT job_id FROM {self._beside.name}))"
+            )
         return (
             f"SELECT * FROM {table} FINAL "
-            f"WHERE partition = {{partition:Int32}} AND offset < {{end:Int64}}{gone_on}"
+            f"WHERE partition = {{partition:Int32}} AND offset < {{end:Int64}}{scope}"
         )
+
+    async def _move_to_the_end(self) -> None:
+        """Also when we are told to stop: a table half moved lacks the newest rows."""
+        moving = asyncio.create_task(self._move())
+        try:
+            await asyncio.shield(moving)
+        except asyncio.CancelledError:
+            await moving
+            raise
 
     async def _move(self) -> None:
         """Let the rebuilt table be the live one, with what came in the meantime."""
-        live, beside = self._projection.table, self._beside
+        live, beside = self._projection.table, self._beside.name
+        for partition, start in self._starts.items():
+            if start:
+                await self._take_along(partition, start)
         self._is_half_moved = True
         await self._clickhouse.run(f"EXCHANGE TABLES {live} AND {beside}")
         for partition, end in self._positions.items():
@@ -227,3 +221,31 @@ class Replay:
             )
         self._is_half_moved = False
         self.result.moved = True
+
+    async def _take_along(self, partition: int, start: int) -> None:
+        """Rows of what the log keeps no longer, whose only place is the live table."""
+        live, beside = self._projection.table, self._beside.name
+        which = f"offset < {start:d}"
+        if self._projection is jobs.projection:
+            which = (
+                f"offset < {self._positions.get(partition, 0):d} "
+                f"AND job_id NOT IN (SELECT job_id FROM {beside} WHERE partition = {partition:d})"
+            )
+        await self._clickhouse.run(
+            f"INSERT INTO {beside} SELECT * FROM {live} FINAL "
+            f"WHERE partition = {partition:d} AND {which}"
+        )
+
+
+async def jobs_in(clickhouse: ClickHouse, table: str) -> int:
+    """How many jobs the rows of a table are of."""
+    rows = await clickhouse.rows(f"SELECT uniqExact(job_id) FROM {table}")
+    return int(rows[0][0])
+
+
+def drift_in(found: Mapping[str, list[int]]) -> list[Drift]:
+    """The drift of each job, from [missing, surplus] by job."""
+    return [
+        Drift(job_id=job_id, missing=missing, surplus=surplus)
+        for job_id, (missing, surplus) in sorted(found.items())[:MOST_SHOWN]
+    ]

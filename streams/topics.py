@@ -45,6 +45,7 @@ TASKS = {priority: f"scrape-tasks-{priority}" for priority in ("high", "normal",
 WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
+REPLAY_EVENTS = "replay-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 ERASURE_EVENTS = "erasure-events"
@@ -106,6 +107,14 @@ def all_topics() -> tuple[Topic, ...]:
             follows_setting=True,
             schemas=schemas_in("webhook"),
             doc="What happened to webhook deliveries.",
+        ),
+        Topic(
+            name=REPLAY_EVENTS,
+            key="replay_id",
+            retention_ms=90 * DAY_MS,
+            schemas=schemas_in("replay"),
+            partitions=1,  # one after the other, in the order in which they were asked for
+            doc="What happened to replays that were asked for over the API.",
         ),
         Topic(
             name=WEBHOOK_DLQ,

@@ -23,6 +23,7 @@ from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.fleet_reader import FleetReader
 from streams.garbage import rare_garbage_collection
+from streams.replay_board import ReplayBoard, Replays
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import WORKERS_GROUP
@@ -40,6 +41,7 @@ async def run(settings: Settings) -> None:
         open_reader(settings, "api-ends") as ends,
         open_reader(settings, "api-fleet") as heartbeats,
         open_reader(settings, "api-dlq", wait_ms=50) as letters,
+        open_reader(settings, "api-replays", wait_ms=50) as replay_events,
         open_admin(settings, "api") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
@@ -65,6 +67,7 @@ async def run(settings: Settings) -> None:
             checks={"kafka": admin.ping, "clickhouse": store.ping},
             live_workers=partial(admin.members, WORKERS_GROUP),
             dead_letters=DeadLetterBox(letters, log.event_log, log.records),
+            replays=ReplayBoard(replay_events, Replays(log.records.learn, log.records.read_replay)),
             check_webhook=partial(check_webhook_url, settings=settings),
             fleet=fleet,
             follow_fleet=FleetReader(

@@ -52,10 +52,10 @@ class ClickHouse:
             raise _away(error) from error
         return answer.result_rows
 
-    async def run(self, statement: str) -> None:
-        """A statement without an answer."""
+    async def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """A statement without an answer; ``{name:Type}`` in it stands for a parameter."""
         try:
-            await self._client.command(statement)
+            await self._client.command(statement, parameters=dict(parameters or {}))
         except AWAY as error:
             raise _away(error) from error
 

@@ -12,6 +12,7 @@ from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
 from streams.domain.recorded import NewEvent
+from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError
@@ -65,6 +66,10 @@ class RecordEventLog:
 
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         await self._writer.send([self._records.delivery(delivery)])
+
+    async def append_replay(self, new: RecordedReplay) -> None:
+        # Their topic has one partition: it is their order.
+        await self._writer.send([replace(self._records.replay(new), partition=0)])
 
     async def reject(
         self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE

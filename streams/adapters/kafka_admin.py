@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from streams.errors import LogUnavailableError
 from streams.ports import TopicPartition
 from streams.settings import Settings
-from streams.topics import Topic, all_topics
+from streams.topics import FOR_EVER, Topic, all_topics
 
 
 class KafkaAdmin:
@@ -40,6 +40,25 @@ class KafkaAdmin:
                     raise LogUnavailableError(f"topic {name} was not created: {error.__name__}")
         await self._grow([topic for topic in all_topics() if topic.name in existing])
         return {topic.name: topic.name not in existing for topic in all_topics()}
+
+    async def create_topic(self, name: str, *, partitions: int) -> bool:
+        """Create a topic whose records are kept for ever. False: there is one of this name."""
+        if name in set(await self._answer(self._client.list_topics())):
+            return False
+        new = NewTopic(
+            name=name,
+            num_partitions=partitions,
+            replication_factor=self._settings.replication_factor,
+            topic_configs={"retention.ms": str(FOR_EVER), "cleanup.policy": "delete"},
+        )
+        answer = await self._answer(self._client.create_topics([new]))
+        for _, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if error is TopicAlreadyExistsError:
+                return False
+            if code:
+                raise LogUnavailableError(f"topic {name} was not created: {error.__name__}")
+        return True
 
     async def _grow(self, existing: Sequence[Topic]) -> None:
         """Add partitions to topics whose records need no order: an earlier release had fewer."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -48,6 +50,19 @@ class KafkaReader:
         """As ``read``: the records of each partition together, no empty lists."""
         return await self._read([], timeout_s, most)
 
+    async def read_as_is(
+        self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
+    ) -> Mapping[int, Sequence[Any]]:
+        """The next records of one topic's partitions as the driver has them, with their times."""
+        wanted = [KafkaPartition(*partition) for partition in partitions]
+        try:
+            found = await self._consumer.getmany(
+                *wanted, timeout_ms=int(timeout_s * 1000), max_records=most
+            )
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return {partition.partition: records for partition, records in found.items()}
+
     async def ends(self, topic: str) -> Mapping[int, int]:
         try:
             partitions = await self._partitions(topic)
@@ -63,6 +78,21 @@ class KafkaReader:
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
         return {partition.partition: int(offset) for partition, offset in found.items()}
+
+    async def offsets_at(self, topic: str, at: datetime) -> Mapping[int, int]:
+        """The offset of the first record written at ``at`` or later.
+
+        Partitions without one are left out.
+        """
+        at_ms = math.ceil(at.timestamp() * 1000)
+        try:
+            partitions = await self._partitions(topic)
+            found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, at_ms))
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return {
+            part.partition: int(place.offset) for part, place in found.items() if place is not None
+        }
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions, and no others, from these offsets."""

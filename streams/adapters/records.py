@@ -37,6 +37,8 @@ from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
 from streams.domain.recorded import NewEvent, Recorded
+from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
+from streams.domain.replays import RecordedReplay, ReplayEvent
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import (
     DeliveryAttempted,
@@ -52,6 +54,7 @@ from streams.sealed_fields import KEY_HEADER
 from streams.topics import (
     ERASURE_EVENTS,
     JOB_EVENTS,
+    REPLAY_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
     WEBHOOK_EVENTS,
@@ -69,6 +72,7 @@ ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
 ERASURE_TYPES: Mapping[str, type[ErasureEvent]] = {
     cls.__name__: cls for cls in (ErasureRequested, ErasureCompleted)
 }
+REPLAY_TYPES: Mapping[str, type[ReplayEvent]] = {cls.__name__: cls for cls in REPLAY_EVENT_CLASSES}
 ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
 
 
@@ -164,6 +168,14 @@ class Records:
         )
         return self._record(ERASURE_EVENTS, name, event.erasure_id, envelope, fields_of(event))
 
+    def replay(self, new: RecordedReplay) -> NewRecord:
+        """The record of a replay's event."""
+        envelope = Envelope(event_id=new.event_id, job_id="", at=new.occurred_at)
+        fields = {"replay_id": new.replay_id, **fields_of(new.event)}
+        return self._record(
+            REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
+        )
+
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
@@ -226,6 +238,16 @@ class Records:
         name, record = self._decoded(raw, ERASURE_TYPES)
         return RecordedErasure(
             event=built(record, ERASURE_TYPES[name]), occurred_at=record["occurred_at"]
+        )
+
+    def read_replay(self, raw: RawRecord) -> RecordedReplay:
+        """A replay's event."""
+        name, record = self._decoded(raw, REPLAY_TYPES)
+        return RecordedReplay(
+            replay_id=record["replay_id"],
+            event_id=record["event_id"],
+            occurred_at=record["occurred_at"],
+            event=built(record, REPLAY_TYPES[name]),
         )
 
     def _record(

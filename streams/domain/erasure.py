@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from streams.domain.events import JobEvent
 from streams.domain.fold import LOST_MESSAGES
@@ -25,7 +25,8 @@ from streams.domain.webhook import DeliveryScheduled, RecordedDelivery
 ERASED = "Erased"
 """The schema that a forgotten item has in the store: a row without fields."""
 ERASED_URL = "erased:"
-LONG_NUMBER = re.compile(r"\d{6,32}")
+LONG_NUMBER = re.compile(r"[0-9]{6,40}")
+EDGES = ((1, 0), (0, 1), (1, 1))
 
 
 class Subject(StrEnum):
@@ -74,6 +75,19 @@ def subject_hash(subject: Subject, text: str) -> str:
     keys were changed. An author's id has 21 digits: too many to try them all.
     """
     return hashlib.sha256(f"scrapestream/{subject}/{text}".encode()).hexdigest()
+
+
+class RawLike(Protocol):
+    """Bytes from a topic."""
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class Erasures:
@@ -161,13 +175,24 @@ class Erasures:
                 return self.delivery(state)
         return state
 
+    def hides_record(self, raw: RawLike) -> bool:
+        """Whether a record must not be copied as it is: of a forgotten job, or by its author."""
+        if not self:
+            return False
+        subject = next((value for name, value in raw.headers if name == "ce_subject"), raw.key)
+        job_id = (subject or b"").decode("utf-8", "replace")
+        text = (raw.value or b"").decode("utf-8", "replace") if self.authors else ""
+        return self.hides_text(job_id, text)
+
     def hides_text(self, key: str | None, text: str) -> bool:
         """Whether bytes that nobody could decode belong to a forgotten job, or name its author."""
         if key in self.jobs:
             return True
         if not self.authors:
             return False
-        numbers = set(LONG_NUMBER.findall(text))
+        # A length before or behind it may look like one more digit.
+        runs = set(LONG_NUMBER.findall(text))
+        numbers = runs | {run[first : len(run) - last] for run in runs for first, last in EDGES}
         return any(subject_hash(Subject.AUTHOR, each) in self.authors for each in numbers)
 
 

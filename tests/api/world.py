@@ -31,6 +31,7 @@ from streams.domain.ids import JobId
 from streams.domain.recorded import Recorded, new_event
 from streams.domain.webhook import DeliveryAttempted, RecordedDelivery
 from streams.errors import InvalidRequestError
+from streams.replay_board import ReplayBoard, Replays
 from streams.sealing import Sealer
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS, topic_schemas
@@ -101,6 +102,10 @@ class World:
             checks={"kafka": self._check_kafka, "clickhouse": self.store.ping},
             live_workers=self._live_workers,
             dead_letters=DeadLetterBox(MemoryReader(self.broker), self.log, self.records("api")),
+            replays=ReplayBoard(
+                MemoryReader(self.broker),
+                Replays(self.records("api").learn, self.records("api").read_replay),
+            ),
             check_webhook=_check_webhook,
         )
 

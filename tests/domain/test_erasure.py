@@ -24,6 +24,7 @@ from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
+from streams.ports import RawRecord
 from tests.domain.test_every_event import ANY, ENVELOPE
 from tests.domain.test_job_story import ASKED
 from tests.support.given import JOB, job_after, recorded
@@ -174,3 +175,20 @@ def test_each_event_of_an_erasure_has_a_schema_with_the_same_fields(event: type)
     schema = all_schemas()[event.__name__]
     in_schema = {field["name"] for field in schema.parsed["fields"]}
     assert in_schema == ENVELOPE | {field.name for field in dataclasses.fields(event)}
+
+
+def test_a_record_that_must_be_forgotten_is_not_copied_to_another_topic() -> None:
+    known = erasures(asked(Subject.AUTHOR, AUTHOR), asked(Subject.JOB, JOB, JOB))
+    other = "f" * 32
+
+    def raw(subject: str, value: bytes) -> RawRecord:
+        headers = [("ce_subject", subject.encode())]
+        return RawRecord(
+            topic="t", partition=0, offset=0, key=b"delivery", value=value, headers=headers
+        )
+
+    assert known.hides_record(raw(JOB, b"anything"))
+    assert known.hides_record(raw(other, b"\x02*" + AUTHOR.encode() + b"\x02"))
+    assert known.hides_record(raw(other, b"\x024" + AUTHOR.encode()))  # a length like a digit
+    assert not known.hides_record(raw(other, b"\x02*104857600000000000002\x02"))
+    assert not Erasures().hides_record(raw(JOB, b"anything"))

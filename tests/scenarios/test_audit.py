@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver.client import Client
 
-from tests.support.system import COMMAND, System
+from tests.support.system import COMMAND, System, eventually
 
 
 def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
@@ -20,8 +21,7 @@ def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
     assert found["violations"] == []
     assert found["items"] >= 10
 
-    url = urlsplit(system.addresses()["clickhouse"])
-    with clickhouse_connect.get_client(host=url.hostname, port=url.port) as client:
+    with connected(system) as client:
         client.command(
             "ALTER TABLE job_events_v1 DELETE "
             f"WHERE job_id = '{job_id}' AND type = 'AttemptStarted'",
@@ -36,6 +36,38 @@ def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
     assert replayed["drift"] == [{"job_id": job_id, "missing": 1, "surplus": 0}]
     audited(system, code=0)
     assert "AttemptStarted" in {event["type"] for event in system.events(job_id)}
+    replayed_from_far_away(system, job_id)
+
+
+def replayed_from_far_away(system: System, job_id: str) -> None:
+    """The same over the API, while the one who does it is killed."""
+    with connected(system) as client:
+        client.command(
+            f"DELETE FROM job_events_v1 WHERE job_id = '{job_id}' AND type = 'AttemptStarted'"
+        )
+    asked = {"projections": ["job_events"], "job_ids": [job_id]}
+    answer = system.call("POST", "/replays", json=asked)
+    assert answer.status_code == 202, answer.text
+    path = f"/replays/{answer.json()['replay_id']}"
+    eventually(
+        lambda: system.call("GET", path).json()["attempt"] == 1, within_s=30, what="its beginning"
+    )
+    system.restarted("materializer", system.kill("materializer"))
+
+    def ended() -> dict[str, Any] | None:
+        replay: dict[str, Any] = system.call("GET", path).json()
+        return None if replay["status"] in {"waiting", "running"} else replay
+
+    replay = eventually(ended, within_s=60, what="the end of the replay")
+    assert (replay["status"], replay["reason"]) == ("completed", None)
+    assert "AttemptStarted" in {event["type"] for event in system.events(job_id)}
+    audited(system, code=0)
+
+
+def connected(system: System) -> Client:
+    """To ClickHouse itself, as an operator is."""
+    url = urlsplit(system.addresses()["clickhouse"])
+    return clickhouse_connect.get_client(host=url.hostname, port=url.port)
 
 
 def audited(system: System, *, code: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ KEYS = "personal_keys_v1"
 
 @pytest.fixture
 def encrypting(parts: Settings) -> Settings:
-    return replace(parts, encrypt_personal=True, personal_key=Fernet.generate_key().decode())
+    return replace(parts, encrypt_personal=True)
 
 
 async def raws_of(settings: Settings, job_id: JobId) -> list[RawRecord]:

@@ -1,0 +1,126 @@
+"""A table beside a projection's live one, filled from records of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.records import Records
+from streams.domain.fold import fold
+from streams.domain.ids import JobId
+from streams.domain.job import Job
+from streams.domain.recorded import Recorded
+from streams.errors import UnreadableRecordError
+from streams.ports import RawRecord
+from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections.projection import Projection, Row
+from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+
+SOURCES: Mapping[str, str] = {
+    job_events.projection.name: JOB_EVENTS,
+    jobs.projection.name: JOB_EVENTS,
+    items.projection.name: SCRAPED_ITEMS,
+    webhook_events.projection.name: WEBHOOK_EVENTS,
+}
+"""The topic that fills each projection."""
+ROWS_AT_ONCE = 20_000
+
+
+class TableBeside:
+    """Records become rows of a new table; while some are inserted the next ones are decoded."""
+
+    def __init__(
+        self, projection: Projection, records: Records, clickhouse: ClickHouse, *, name: str = ""
+    ) -> None:
+        """``name``: hexadecimal, and the same for one that is begun again; else a fresh one."""
+        self._projection = projection
+        self._records = records
+        self._clickhouse = clickhouse
+        self._states: list[Any] = []
+        self._jobs: dict[JobId, Job] = {}
+        """For the projection of jobs: all of them, about 1 KB each."""
+        self._changed: dict[JobId, Job] = {}
+        self._inserting: asyncio.Task[None] | None = None
+        self.topic = SOURCES[projection.name]
+        self._read = {
+            JOB_EVENTS: records.read_event,
+            SCRAPED_ITEMS: records.read_item,
+            WEBHOOK_EVENTS: records.read_delivery,
+        }[self.topic]
+        self.name = f"{projection.table}_rebuilt_{name or uuid.uuid4().hex[:8]}"
+        self.records = 0
+        """Taken so far."""
+        self.unreadable = 0
+        self.rows = 0
+
+    async def create(self) -> None:
+        """Make the table. Each method raises StoreUnavailableError when the store is away."""
+        # Of one that was killed.
+        await self._clickhouse.run(f"DROP TABLE IF EXISTS {self.name} SYNC")
+        await self._clickhouse.run(self._projection.create(self.name))
+
+    async def drop(self) -> None:
+        """Remove it."""
+        if self._inserting is not None:
+            self._inserting.cancel()
+            await asyncio.wait({self._inserting})
+        await self._clickhouse.run(f"DROP TABLE IF EXISTS {self.name} SYNC")
+
+    async def add(self, raws: Sequence[RawRecord]) -> None:
+        """Take records; in order within a partition.
+
+        Raises:
+            RegistryError: the schema registry is away.
+        """
+        await self._records.learn(raws)
+        self.records += len(raws)
+        readable = self._readable(raws)
+        if self._projection is jobs.projection:
+            self._fold(readable)
+            return
+        self._states += readable
+        while len(self._states) >= ROWS_AT_ONCE:
+            some, self._states = self._states[:ROWS_AT_ONCE], self._states[ROWS_AT_ONCE:]
+            await self._insert(some)
+
+    async def flush(self) -> None:
+        """Insert what was taken; returns when all of it is there."""
+        states = [*self._states, *self._changed.values()]
+        self._states.clear()
+        self._changed.clear()
+        for start in range(0, len(states), ROWS_AT_ONCE):
+            await self._insert(states[start : start + ROWS_AT_ONCE])
+        await self._inserted()
+
+    def _readable(self, raws: Sequence[RawRecord]) -> Iterator[Any]:
+        for raw in raws:
+            try:
+                yield self._read(raw)
+            except UnreadableRecordError:
+                self.unreadable += 1  # the materializer has put it aside
+
+    def _fold(self, readable: Iterator[Any]) -> None:
+        histories: dict[JobId, list[Recorded]] = {}
+        for recorded in readable:
+            histories.setdefault(recorded.job_id, []).append(recorded)
+        for job_id, history in histories.items():
+            job = fold(history, self._jobs.get(job_id))
+            if job is not None:
+                self._jobs[job_id] = self._changed[job_id] = job
+
+    async def _insert(self, states: Sequence[Any]) -> None:
+        """Begin to insert, once what was begun before has ended."""
+        rows: list[Row] = [self._projection.row(state) for state in states]
+        await self._inserted()
+        self.rows += len(rows)
+        self._inserting = asyncio.create_task(
+            self._clickhouse.insert(self._projection, rows, uuid.uuid4().hex, table=self.name)
+        )
+
+    async def _inserted(self) -> None:
+        task, self._inserting = self._inserting, None
+        if task is not None:
+            await task
