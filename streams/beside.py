@@ -13,7 +13,7 @@ from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
-from streams.errors import UnreadableRecordError
+from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import RawRecord
 from streams.projections import items, job_events, jobs, webhook_events
 from streams.projections.projection import Projection, Row
@@ -44,6 +44,8 @@ class TableBeside:
         """For the projection of jobs: all of them, about 1 KB each."""
         self._changed: dict[JobId, Job] = {}
         self._inserting: asyncio.Task[None] | None = None
+        self._erasures = 0
+        """Erasures that were known when the table was made."""
         self.topic = SOURCES[projection.name]
         self._read = {
             JOB_EVENTS: records.read_event,
@@ -61,6 +63,17 @@ class TableBeside:
         # Of one that was killed.
         await self._clickhouse.run(f"DROP TABLE IF EXISTS {self.name} SYNC")
         await self._clickhouse.run(self._projection.create(self.name))
+        self._erasures = len(self._records.erasures.requested)
+
+    async def check_erasures(self) -> None:
+        """Refuse to bring back what was forgotten while the table was filled.
+
+        Raises:
+            LogUnavailableError: something was, or it cannot be said; replay again.
+        """
+        await self._records.catch_up()
+        if len(self._records.erasures.requested) != self._erasures:
+            raise LogUnavailableError("something was forgotten meanwhile; replay again")
 
     async def drop(self) -> None:
         """Remove it."""
