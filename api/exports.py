@@ -6,18 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.problems import MalformedRequestError
 from streams.domain.job import Job
-from streams.errors import StoreUnavailableError
 from streams.exports.columns import Column
+from streams.exports.rows import Rows
 from streams.exports.text import Csv, Item, JsonLines
-from streams.ports import ItemPage, JobStore
 
 PIECE_BYTES = 256 * 1024
 BOM_WORDS = {"1": True, "true": True, "0": False, "false": False}
@@ -66,26 +64,6 @@ class Writer(Protocol):
     def end(self, rows: int) -> bytes: ...
 
 
-class JsonObject:
-    """One object, with the items in a list."""
-
-    def __init__(self, about: Mapping[str, Any]) -> None:
-        self._head = msgspec.json.encode(about).removesuffix(b"}") + b',"reviews":['
-        self._separator = b""
-
-    def begin(self) -> bytes:
-        return self._head
-
-    def add(self, items: Sequence[Item]) -> bytes:
-        separator, joined = self._separator, b",".join(map(msgspec.json.encode, items))
-        if items:
-            self._separator = b","
-        return separator + joined if items else b""
-
-    def end(self, rows: int) -> bytes:
-        return b'],"next":null}'
-
-
 def wanted_form(request: Request) -> Form:
     """The format of the query, else the best of ``Accept`` that we know, else JSON.
 
@@ -112,49 +90,6 @@ def wants_bom(request: Request) -> bool:
     if text not in BOM_WORDS:
         raise MalformedRequestError("`bom` must be true or false")
     return BOM_WORDS[text]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """All items of a job, as many as the store has now; read page by page."""
-
-    store: JobStore
-    job: Job
-    total: int
-    first: ItemPage
-    page_size: int
-
-    async def pages(self) -> AsyncIterator[Sequence[Item]]:
-        """Exactly ``total`` items.
-
-        Raises:
-            StoreUnavailableError: the store does not give all of them: what was sent is no whole.
-        """
-        page, left = self.first, self.total
-        while True:
-            items = page.items[:left]
-            left -= len(items)
-            yield items
-            if not left:
-                return
-            if page.next_after is None:
-                raise StoreUnavailableError(
-                    f"{left} of {self.total} reviews of job {self.job.job_id} did not come"
-                )
-            page = await self.store.read_items(
-                self.job.job_id, after=page.next_after, limit=self.page_size
-            )
-
-
-async def read_rows(store: JobStore, job: Job, page_size: int) -> Rows:
-    """Count and read the first page, so that a store that is away is told by the status.
-
-    Raises:
-        StoreUnavailableError: the store does not answer.
-    """
-    total = await store.count_items(job.job_id)
-    first = await store.read_items(job.job_id, after=None, limit=page_size)
-    return Rows(store=store, job=job, total=total, first=first, page_size=page_size)
 
 
 def headers_of(rows: Rows, form: Form, *, is_file: bool) -> dict[str, str]:

@@ -20,7 +20,7 @@ from streams.dead_letter_box import DeadLetterBox
 from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
 from streams.personal_keys import PersonalKeys
-from streams.ports import EventLog, JobStore
+from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -56,6 +56,8 @@ class ApiParts:
     """What must be forgotten."""
     keys: PersonalKeys | None = None
     """The keys of encrypted reviews."""
+    files: ResultFiles | None = None
+    """Where results are kept as files; None: they are not."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

@@ -15,6 +15,7 @@ from api.story import position_text
 from streams.domain.events import AUTHORS
 from streams.domain.job import WHOLE_OUTCOMES, Job, Status
 from streams.domain.recorded import Recorded
+from streams.domain.results import day_of, expires_at
 
 JSON = "application/json"
 
@@ -45,6 +46,7 @@ def job_payload(job: Job, links: Links, place: QueuePlace | None = None) -> dict
         "reviews_count": job.items_count,
         "reviews_total": job.items_total,
         "reviews_url": links.reviews(job.job_id) if has_reviews else None,
+        "results": _results_in(job, links),
         "error_message": _error_in(job),
         "error_code": job.reason,
         "attempt": job.attempt,
@@ -108,6 +110,23 @@ def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:
         "event_id": recorded.event_id,
         "job_id": recorded.job_id,
         "data": fields,
+    }
+
+
+def _results_in(job: Job, links: Links) -> dict[str, Any] | None:
+    """The file of the job's reviews; None while there is none."""
+    stored = job.results
+    if stored is None or not links.has_files:
+        return None
+    day = day_of(stored.key)
+    return {
+        "url": links.file(job.job_id),
+        "format": "json.gz",
+        "size_bytes": stored.size_bytes,
+        "rows": stored.rows,
+        "sha256": stored.sha256,
+        "stored_at": stored.stored_at,
+        "expires_at": expires_at(day, links.file_days) if day else None,
     }
 
 

@@ -86,8 +86,8 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "unknown_batch",
             404,
-            "There is no batch of this id",
-            "Use the `batch_id` that POST /jobs/batch answered with.",
+            "There is no such batch",
+            "Use the `batch_id` of POST /jobs/batch.",
         ),
         ProblemKind(
             "unknown_letter",
@@ -109,6 +109,12 @@ KINDS: Mapping[str, ProblemKind] = {
             409,
             "Another replay changes the same",
             "Wait until the one that `detail` names has ended, or stop it.",
+        ),
+        ProblemKind(
+            "results.none", 404, "The job has no file of results", "Use GET /jobs/{job_id}/reviews."
+        ),
+        ProblemKind(
+            "results.gone", 410, "The file of results is deleted", "Use GET /jobs/{job_id}/reviews."
         ),
         ProblemKind(
             "method_not_allowed",

@@ -30,10 +30,10 @@ class Jars:
     """Directory of Apicurio's runner jar and its ``lib``."""
 
 
-def cache_directory() -> Path:
+def cache_directory(pom: Path = POM) -> Path:
     """The directory of these versions; its name changes with the pom."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    versions = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    versions = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     return root / "scrapestream" / f"parts-{versions}"
 
 
@@ -50,22 +50,31 @@ def fetch_jars() -> Jars:
     Raises:
         PartFailedError: Maven is missing or failed; the text says what to do.
     """
-    if jars := find_jars():
-        return jars
-    directory = cache_directory()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(directory.with_suffix(".lock")):
-        if jars := find_jars():  # another process was faster
-            return jars
-        _fetch(directory)
+    directory = fetch_parts(POM)
     return Jars(directory / "kafka", directory / "registry")
 
 
-def _fetch(directory: Path) -> None:
+def fetch_parts(pom: Path) -> Path:
+    """The directory that ``mvn process-resources`` fills from ``pom``, kept in the cache.
+
+    Raises:
+        PartFailedError: Maven is missing or failed; the text says what to do.
+    """
+    directory = cache_directory(pom)
+    if directory.is_dir():
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(directory.with_suffix(".lock")):
+        if not directory.is_dir():  # no other process was faster
+            _fetch(pom, directory)
+    return directory
+
+
+def _fetch(pom: Path, directory: Path) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
         raise PartFailedError(
-            "Maven is missing, and the jars of Kafka and the registry are not here yet: "
+            f"Maven is missing, and the jars of {pom.parent.name} are not here yet: "
             "apt-get install maven openjdk-17-jre-headless"
         )
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".fetching-") as temporary:
@@ -77,7 +86,7 @@ def _fetch(directory: Path) -> None:
                     "-B",
                     "-q",
                     "-f",
-                    str(POM),
+                    str(pom),
                     "process-resources",
                     f"-Dparts.directory={parts}",
                 ],
@@ -94,7 +103,7 @@ def _fetch(directory: Path) -> None:
             )
             raise PartFailedError(
                 f"Maven could not fetch the jars: {reason.strip()}; "
-                f"the whole story: mvn -f {POM} process-resources -Dparts.directory=/tmp/parts"
+                f"the whole story: mvn -f {pom} process-resources -Dparts.directory=/tmp/parts"
             ) from None
         except subprocess.TimeoutExpired:
             raise PartFailedError(

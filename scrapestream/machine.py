@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -13,7 +14,8 @@ from typing import Literal
 
 from embedded.jars import cache_directory, find_jars
 from scrapers.proxies import DEFAULT, routes_of
-from streams.errors import InvalidSettingError
+from streams.adapters.blobs import open_result_files
+from streams.errors import InvalidSettingError, ResultsUnavailableError
 from streams.settings import Settings
 
 JAVA = "apt-get install openjdk-17-jre-headless"
@@ -22,6 +24,7 @@ CHROMIUM = "apt-get install chromium chromium-driver"
 JAVA_AT_LEAST = 17
 SHM_MB = 256
 DISK_GB = 2
+RESULTS_ANSWER_S = 15.0
 ASK_S = 20.0  # a cold Chromium on a loaded machine
 
 
@@ -106,6 +109,22 @@ def check_proxies(settings: Settings) -> Finding:
     found = "none: straight to the site" if default is None else default.shown
     named = [f"{name} {proxy.shown}" for name, proxy in routes.items() if proxy and name]
     return Finding("proxy", "ok", "; ".join([found, *named]))
+
+
+def check_results(settings: Settings) -> Finding:
+    """Whether the storage of result files answers; ``none`` when none is named."""
+    if not settings.results_url:
+        return Finding("results", "ok", "not kept as files")
+    try:
+        files = open_result_files(settings)
+        if files is not None:
+            asyncio.run(asyncio.wait_for(files.ping(), RESULTS_ANSWER_S))
+    except (InvalidSettingError, ResultsUnavailableError, TimeoutError) as error:
+        found = str(error) or f"no answer within {RESULTS_ANSWER_S:.0f} s"
+        fix = "see SCRAPESTREAM_RESULTS_URL in docs/settings.md, and the AWS_* variables for S3"
+        return Finding("results", "problem", found, fix)
+    kept = f"deleted after {settings.results_days} days" if settings.results_days else "kept"
+    return Finding("results", "ok", f"{settings.results_url} answers; files are {kept}")
 
 
 def check_room(data_dir: Path) -> Iterator[Finding]:

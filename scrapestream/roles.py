@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ KEY_HOLDERS = frozenset({"api", "webhooks"})
 """Roles that read webhook secrets."""
 PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "worker"})
 """Roles that write or read encrypted reviews."""
+RESULTS_HOLDERS = frozenset({"api", "materializer"})
+"""Roles that reach the storage of result files."""
+RESULTS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 STOP_MORE_S = 5.0  # beyond the time that a role gives itself
 
 
@@ -69,6 +73,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
     own = {} if role in KEY_HOLDERS else {f"{PREFIX}SECRET_KEY": ""}
     if role not in PERSONAL_KEY_HOLDERS:
         own[f"{PREFIX}PERSONAL_KEY"] = ""
+    if role not in RESULTS_HOLDERS:
+        own |= {key: "" for key in RESULTS_KEYS if key in os.environ}
     if role == "api":
         host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104
         at = f"[{host}]" if ":" in host else host

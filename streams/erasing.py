@@ -31,6 +31,7 @@ from streams.erasure_search import (
     author_is,
     fingerprint_of,
     found_in_tables,
+    jobs_with_gaps,
     needles_of_author,
     needles_of_jobs,
 )
@@ -134,8 +135,10 @@ class Eraser:
                     erased.removed[table.table] += await self._rewrite(table, job_ids)
                 case PersonalRows():
                     erased.removed[table.table] += await self._empty(table, job_ids, authors)
+        touched = await jobs_with_gaps(self._clickhouse, job_ids) if authors else []
         for files in self._files:
             erased.removed[files.name] += await files.forget(job_ids)
+            erased.removed[files.name] += await files.renew(touched)
         of_one_job = all(each.subject is Subject.JOB for each in requests)
         erased.remaining.update(
             await found_in_tables(self._clickhouse, needles, job_ids, only_with_job=of_one_job)
@@ -145,7 +148,7 @@ class Eraser:
                 table, job_ids, authors, self._book.erasures
             )
         for files in self._files:
-            erased.remaining[files.name] += await files.count(job_ids, needles)
+            erased.remaining[files.name] += await files.count(job_ids, touched, needles)
         completed = ErasureCompleted(
             erasure_id=erasure_id, removed=dict(erased.removed), remaining=dict(erased.remaining)
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
-from streams.domain.erasure import ERASED_URL, Subject, subject_hash
+from streams.domain.erasure import ERASED, ERASED_URL, Subject, subject_hash
 from streams.projections import items, jobs
 
 MOST_NEEDLES = 200
@@ -110,6 +110,16 @@ async def found_in_tables(
         )
         counts[table] = int(rows[0][0])
     return counts
+
+
+async def jobs_with_gaps(clickhouse: ClickHouse, forgotten: Sequence[str]) -> list[str]:
+    """Jobs that have lost reviews of an author, also earlier, and are not forgotten themselves."""
+    rows = await clickhouse.rows(
+        f"SELECT DISTINCT job_id FROM {items.projection.table} "
+        f"WHERE schema = '{ERASED}' AND job_id NOT IN {{jobs:Array(String)}}",
+        {"jobs": list(forgotten)},
+    )
+    return [str(job_id) for (job_id,) in rows]
 
 
 def author_in(text: str) -> str:

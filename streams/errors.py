@@ -121,6 +121,12 @@ class StoreUnavailableError(UnavailableError):
     code = "storage.unavailable"
 
 
+class ResultsUnavailableError(UnavailableError):
+    """The storage of result files does not do what it was asked; ask again."""
+
+    code = "results.unavailable"
+
+
 class RefusedStatementError(InvalidRequestError):
     """ClickHouse does not run this statement, at all or for us; its text says why."""
 

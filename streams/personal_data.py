@@ -60,8 +60,13 @@ class PersonalFiles(Protocol):
     async def forget(self, job_ids: Sequence[str]) -> int:
         """Delete what belongs to these jobs; how many files that were."""
 
-    async def count(self, job_ids: Sequence[str], needles: Sequence[str]) -> int:
-        """How many files belong to these jobs, or hold one of these texts."""
+    async def renew(self, job_ids: Sequence[str]) -> int:
+        """Write the files of these jobs anew, from what the store still has; how many."""
+
+    async def count(
+        self, gone: Sequence[str], renewed: Sequence[str], needles: Sequence[str]
+    ) -> int:
+        """How many files ``gone`` jobs still have, or the others with one of these texts."""
 
 
 def _left_of_event(erasures: Erasures, row: Row) -> Row:

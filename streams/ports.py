@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -157,6 +157,50 @@ class JobOfBatch:
     job_id: JobId
     status: Status
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderListing:
+    """What lies right below a prefix of result files."""
+
+    folders: Sequence[str]
+    """Prefixes, without a slash at the end."""
+    keys: Sequence[str]
+
+
+class ResultFiles(Protocol):
+    """Where files of results lie, by key (see ``streams.domain.results``).
+
+    Whoever erases a job deletes ``job.results.key``; whoever erases parts of it writes the
+    file anew, after the store has lost them, with ``streams.results.ResultsWriter.write``.
+    Links given before work until they expire, and give what then stands under the key.
+
+    Each method raises ResultsUnavailableError when the storage does not do it.
+    """
+
+    async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+        """Store a file, durably and as a whole: readers see all of it, or what was there before.
+
+        What ``pieces`` raises is raised, and nothing is stored then.
+        """
+
+    async def find_size(self, key: str) -> int | None:
+        """The file's length in bytes; None when there is none."""
+
+    async def read(self, key: str) -> AsyncIterator[bytes] | None:
+        """The file's bytes; None when there is none."""
+
+    async def make_link(self, key: str) -> str | None:
+        """A URL by which anybody may fetch the file for a while; None: this storage has none."""
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Remove files; those that are not there are no error."""
+
+    async def list_below(self, prefix: str) -> FolderListing:
+        """What lies right below ``prefix``; empty: at the top."""
+
+    async def ping(self) -> None:
+        """Return when the storage answers."""
 
 
 class JobStore(Protocol):

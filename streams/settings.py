@@ -148,6 +148,14 @@ class Settings:
     webhook_http: bool = False
     """Whether webhooks may go over plain ``http``."""
 
+    results_url: str = ""
+    """Where each ended job's results are stored as a file: ``file:///DIRECTORY`` or
+    ``s3://BUCKET/PREFIX`` (access by the usual ``AWS_*`` variables); empty: nowhere."""
+    results_days: int = 0
+    """Whole days after which a results file is deleted; 0: never."""
+    results_link_s: int = 3_600
+    """How long a link to a file in S3 works, seconds; 0: none, the API hands the file on."""
+
     batch_rows: int = 20_000
     """Rows after which the materializer inserts."""
     batch_ms: int = 200

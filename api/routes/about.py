@@ -31,6 +31,7 @@ def routes(api: Api) -> list[BaseRoute]:
         "retry_many": "POST /jobs/retry",
         "cancel_many": "POST /jobs/cancel",
         "reviews": "GET /jobs/{job_id}/reviews",
+        "file": "GET /jobs/{job_id}/file",
         "stream": "GET /jobs/{job_id}/stream",
         "events": "GET /jobs/{job_id}/events",
         "workers": "GET /workers",

@@ -10,9 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api.exports import (
-    JsonObject,
     file_writer,
-    read_rows,
     streamed,
     wanted_form,
     wants_bom,
@@ -26,6 +24,8 @@ from api.routes.resource import resource
 from streams.domain.job import Job
 from streams.errors import InvalidRequestError
 from streams.exports.columns import Column, columns_of
+from streams.exports.rows import read_rows
+from streams.exports.text import JsonObject, json_head
 from streams.ports import ItemPage
 
 REVIEWS_A_PAGE = 1_000
@@ -56,7 +56,7 @@ def routes(api: Api) -> list[BaseRoute]:
             return _page_response(request, api, job, page)
         if form.name == "json":
             rows = await read_rows(store, job, REVIEWS_A_PAGE)
-            return streamed(request, rows, form, JsonObject(_about(job)), is_file=False)
+            return streamed(request, rows, form, JsonObject(json_head(job)), is_file=False)
         columns = _columns_of(api, job)
         rows = await read_rows(store, job, REVIEWS_A_FILE_PAGE)
         if form.name == "xlsx":
@@ -84,14 +84,5 @@ def _page_response(request: Request, api: Api, job: Job, page: ItemPage) -> Resp
         query = request.url.include_query_params(cursor=following).query
         path = api.links.path(f"/jobs/{job.job_id}/reviews")
         headers["Link"] = f'<{path}?{query}>; rel="next"'
-    payload = {**_about(job), "reviews": page.items, "next": following}
+    payload = {**json_head(job), "reviews": page.items, "next": following}
     return json_response(payload, headers=headers)
-
-
-def _about(job: Job) -> dict[str, object]:
-    return {
-        "job_id": job.job_id,
-        "status": job.status,
-        "reviews_count": job.items_count,
-        "complete": not job.is_open,
-    }

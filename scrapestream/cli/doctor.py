@@ -23,6 +23,7 @@ from scrapestream.machine import (
     check_jars,
     check_java,
     check_proxies,
+    check_results,
     check_room,
 )
 from streams.errors import InvalidSettingError
@@ -63,6 +64,7 @@ def _findings(directory: DataDirectory) -> Iterator[Finding]:
     yield check_jars()
     yield from check_browser(settings)
     yield check_proxies(settings)
+    yield check_results(settings)
     yield from check_room(directory.path)
     addresses = directory.read_addresses() if directory.owner() else None
     if addresses is None:

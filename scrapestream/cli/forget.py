@@ -149,11 +149,15 @@ async def _resumed(settings: Settings) -> list[Any]:
 @asynccontextmanager
 async def _eraser(settings: Settings, clickhouse: Any) -> AsyncIterator[Any]:
     from scrapestream.wiring import open_broker_view, open_log  # noqa: PLC0415
+    from streams.adapters.blobs import open_result_files  # noqa: PLC0415
+    from streams.adapters.clickhouse_store import ClickHouseStore  # noqa: PLC0415
     from streams.erasing import Eraser  # noqa: PLC0415
     from streams.materializer import GROUP  # noqa: PLC0415
+    from streams.personal_results import PersonalResults  # noqa: PLC0415
 
     async with (
         open_log(settings, "forget") as log,
         open_broker_view(settings, "forget") as broker,
     ):
-        yield Eraser(clickhouse, broker, log.event_log, log.erasures, group=GROUP)
+        files = PersonalResults(ClickHouseStore(clickhouse), open_result_files(settings))
+        yield Eraser(clickhouse, broker, log.event_log, log.erasures, group=GROUP, files=[files])

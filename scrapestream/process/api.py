@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from schemas.catalog import item_schema
 from scrapers.contract import Scraper
 from scrapers.registry import all_scrapers, check_options, find_scraper
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
+from streams.adapters.blobs import open_result_files
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
@@ -33,6 +35,7 @@ from streams.webhook_guard import check_webhook_url
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM."""
     sealer = Sealer(settings.secret_key)
+    files = open_result_files(settings)
     listening = open_socket(settings)
     settings = replace(settings, api_port=listening.getsockname()[1])
     async with (
@@ -57,6 +60,12 @@ async def run(settings: Settings) -> None:
         )
         log.erasures.on_request = lambda asked: live.memory.erase(asked.job_ids, erasures)
         fleet = Fleet()
+        checks: dict[str, Callable[[], Awaitable[None]]] = {
+            "kafka": admin.ping,
+            "clickhouse": store.ping,
+        }
+        if files is not None:
+            checks["results"] = files.ping
         parts = ApiParts(
             settings=settings,
             event_log=log.event_log,
@@ -64,7 +73,7 @@ async def run(settings: Settings) -> None:
             live=live,
             catalogue=catalogue,
             sealer=sealer,
-            checks={"kafka": admin.ping, "clickhouse": store.ping},
+            checks=checks,
             live_workers=partial(admin.members, WORKERS_GROUP),
             dead_letters=DeadLetterBox(letters, log.event_log, log.records),
             replays=ReplayBoard(replay_events, Replays(log.records.learn, log.records.read_replay)),
@@ -74,6 +83,7 @@ async def run(settings: Settings) -> None:
                 heartbeats, log.records.learn, log.records.read_report, fleet.hear
             ).run,
             tenant_weight=limits_of(settings).weight,
+            files=files,
             disk_path=Path(),
             erasures=erasures,
             keys=log.keys,

@@ -53,7 +53,12 @@ async def run(settings: Settings) -> None:
         public_url = settings.api_url()
 
         async def schedule(raw: RawRecord) -> None:
-            await schedule_delivery(log.records.read_event(raw), log.event_log, public_url)
+            await schedule_delivery(
+                log.records.read_event(raw),
+                log.event_log,
+                public_url,
+                has_files=bool(settings.results_url),
+            )
 
         async def sweep(assigned: Mapping[str, frozenset[int]]) -> None:
             await owed.sweep(assigned[WEBHOOK_EVENTS])

@@ -31,8 +31,13 @@ log = logging.getLogger(__name__)
 LONGEST_MESSAGE = 2_000  # keeps a body well under the 20 kB that Standard Webhooks advises
 
 
-def owed(recorded: Recorded, public_url: str) -> RecordedDelivery | None:
-    """The delivery that a job event makes owed; None unless it ends a job with a webhook."""
+def owed(
+    recorded: Recorded, public_url: str, *, has_files: bool = False
+) -> RecordedDelivery | None:
+    """The delivery that a job event makes owed; None unless it ends a job with a webhook.
+
+    ``has_files``: whether results are kept as files, so that the body says where.
+    """
     ending = recorded.event
     if not isinstance(ending, ScrapeCompleted | ScrapeFailed | ScrapeCancelled):
         return None
@@ -48,19 +53,21 @@ def owed(recorded: Recorded, public_url: str) -> RecordedDelivery | None:
             type=EVENT_TYPES[type(ending)],
             url=ending.webhook.url,
             secret=ending.webhook.secret,
-            body=_body_of(recorded, ending, public_url),
+            body=_body_of(recorded, ending, public_url, has_files=has_files),
             items=ending.items,
         ),
         traceparent=recorded.traceparent,
     )
 
 
-async def schedule_delivery(recorded: Recorded, event_log: EventLog, public_url: str) -> None:
+async def schedule_delivery(
+    recorded: Recorded, event_log: EventLog, public_url: str, *, has_files: bool = False
+) -> None:
     """Append a ``DeliveryScheduled`` if ``recorded`` ends a job with a webhook.
 
     Returns only once it is stored: Faust counts an event as done when its agent fails.
     """
-    new = owed(recorded, public_url)
+    new = owed(recorded, public_url, has_files=has_files)
     while new is not None:
         try:
             await event_log.append_delivery(new)
@@ -87,7 +94,7 @@ async def follow_deliveries(
         deliveries.fold(recorded)
 
 
-def _body_of(recorded: Recorded, ending: Ending, public_url: str) -> str:
+def _body_of(recorded: Recorded, ending: Ending, public_url: str, *, has_files: bool) -> str:
     kind = EVENT_TYPES[type(ending)]
     ended_at = recorded.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     outcome, error = _end_of(ending)
@@ -100,6 +107,10 @@ def _body_of(recorded: Recorded, ending: Ending, public_url: str) -> str:
         "url": ending.url,
         "reviews_count": ending.items_count,
         "reviews_url": f"{public_url}/jobs/{recorded.job_id}/reviews" if has_reviews else None,
+        # Not a link to the storage itself: it would end before a late try of this webhook.
+        "file_url": f"{public_url}/jobs/{recorded.job_id}/file"
+        if has_reviews and has_files
+        else None,
         "completed_at": ended_at,
         "metadata": dict(ending.metadata),
         "batch_id": ending.batch_id or None,

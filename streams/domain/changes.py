@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from streams.domain.events import Fact, ItemsSpan
-from streams.domain.job import AttemptState, Status
+from streams.domain.job import AttemptState, ResultsFile, Status
 
 
 class Changes(TypedDict, total=False):
@@ -39,5 +39,6 @@ class Changes(TypedDict, total=False):
     outcome: str | None
     reason: str | None
     message: str
+    results: ResultsFile | None
     offset: int
     events_count: int

@@ -223,6 +223,19 @@ class ScrapeCancelled(_Closing):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsStored:
+    """The items of an ended job stand in the result storage, as one file."""
+
+    key: str
+    """Below the storage's address: ``YYYY/MM/DD/JOB_ID.json.gz``."""
+    size_bytes: int
+    rows: int
+    """Items in the file, each once."""
+    sha256: str
+    """Of the file's bytes, in hexadecimal digits."""
+
+
 Request = ScrapeRequested | CancelRequested
 Report = (
     AttemptStarted
@@ -236,7 +249,8 @@ Report = (
 )
 Ending = ScrapeCompleted | ScrapeFailed | ScrapeCancelled
 Decision = AttemptScheduled | AttemptLost | Ending
-JobEvent = Request | Report | Decision
+Storing = ResultsStored
+JobEvent = Request | Report | Decision | Storing
 
 
 class Author(StrEnum):
@@ -245,6 +259,7 @@ class Author(StrEnum):
     API = "api"
     WORKER = "worker"
     ORCHESTRATOR = "orchestrator"
+    MATERIALIZER = "materializer"
 
 
 AUTHORS: Mapping[type[JobEvent], Author] = {
@@ -263,5 +278,6 @@ AUTHORS: Mapping[type[JobEvent], Author] = {
     ScrapeCompleted: Author.ORCHESTRATOR,
     ScrapeFailed: Author.ORCHESTRATOR,
     ScrapeCancelled: Author.ORCHESTRATOR,
+    ResultsStored: Author.MATERIALIZER,
 }
 """The single-writer rule as data. A test compares it with what each role appends."""

@@ -1,7 +1,6 @@
 """The fold: a job's state from its events.
 
-Each event gives the fields that it changes. They are set in a copy that nobody else holds yet: to
-build a whole ``Job`` for every event would cost many times what the decision costs.
+Each event gives the fields that it changes, which are set in a copy that nobody else holds yet.
 """
 
 from __future__ import annotations
@@ -24,21 +23,20 @@ from streams.domain.events import (
     ExtractionReported,
     ItemsSpan,
     ProgressReported,
+    ResultsStored,
     ScrapeCancelled,
     ScrapeCompleted,
     ScrapeFailed,
     ScrapeRequested,
     TargetDescribed,
 )
-from streams.domain.job import AttemptState, Job, Status, is_running
+from streams.domain.job import AttemptState, Job, ResultsFile, Status, is_running
 from streams.domain.recorded import Recorded
 
 LOST_MESSAGES = {
     "worker.lost": "the worker was not heard of any more",
     "job.timeout": "the attempt ran past its time",
 }
-
-
 NOTHING = Changes()
 
 
@@ -92,7 +90,7 @@ def _set(job: Job, changes: Changes) -> None:
 
 def _changes(job: Job, recorded: Recorded) -> Changes:
     """What a new event changes."""
-    changes = _changes_while_open(job, recorded) if job.is_open else NOTHING
+    changes = _changes_while_open(job, recorded) if job.is_open else _changes_after(job, recorded)
     counted = Changes(offset=recorded.offset, events_count=job.events_count + 1)
     if changes:
         counted["updated_at"] = recorded.occurred_at
@@ -133,7 +131,7 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
     """What a new event changes in an open job, apart from the counters."""
     at = recorded.occurred_at
     match recorded.event:
-        case ScrapeRequested():
+        case ScrapeRequested() | ResultsStored():
             return NOTHING
         case CancelRequested(reason=reason):
             if job.cancel_requested_at is not None:
@@ -183,6 +181,22 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
             )
         case ScrapeCompleted() | ScrapeFailed() | ScrapeCancelled():
             return _closed(recorded.event, at)
+
+
+def _changes_after(job: Job, recorded: Recorded) -> Changes:
+    """What a new event changes in an ended job: how it ended stays."""
+    event = recorded.event
+    if not isinstance(event, ResultsStored) or job.results is not None:
+        return NOTHING
+    return Changes(
+        results=ResultsFile(
+            key=event.key,
+            size_bytes=event.size_bytes,
+            rows=event.rows,
+            sha256=event.sha256,
+            stored_at=recorded.occurred_at,
+        )
+    )
 
 
 def _started(job: Job, event: AttemptStarted, at: datetime) -> Changes:

@@ -41,6 +41,17 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsFile:
+    """The file of an ended job's items in the result storage."""
+
+    key: str
+    size_bytes: int
+    rows: int
+    sha256: str
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Everything known of a job from its events. Times are UTC."""
 
@@ -97,6 +108,8 @@ class Job:
     reason: str | None = None
     """Error code of the newest failure; cleared by success."""
     message: str = ""
+    results: ResultsFile | None = None
+    """None while there is no file: not yet, or because none is kept."""
 
     traceparent: str | None = None
     partition: int

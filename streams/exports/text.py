@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from streams.domain.job import Job
 from streams.exports.columns import Column, json_cell
 
 Item = Mapping[str, Any]
@@ -21,6 +22,36 @@ BOM = b"\xef\xbb\xbf"
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class JsonObject:
+    """One object, with the items in a list."""
+
+    def __init__(self, about: Mapping[str, Any]) -> None:
+        self._head = msgspec.json.encode(about).removesuffix(b"}") + b',"reviews":['
+        self._separator = b""
+
+    def begin(self) -> bytes:
+        return self._head
+
+    def add(self, items: Sequence[Item]) -> bytes:
+        separator, joined = self._separator, b",".join(map(msgspec.json.encode, items))
+        if items:
+            self._separator = b","
+        return separator + joined if items else b""
+
+    def end(self, rows: int) -> bytes:
+        return b'],"next":null}'
+
+
+def json_head(job: Job) -> Mapping[str, Any]:
+    """What JSON with items says of their job."""
+    return {
+        "job_id": job.job_id,
+        "status": job.status,
+        "reviews_count": job.items_count,
+        "complete": not job.is_open,
+    }
 
 
 class JsonLines:

@@ -34,6 +34,7 @@ async def test_a_new_job_has_every_field_of_the_contract(world: World) -> None:
         "reviews_count": 0,
         "reviews_total": None,
         "reviews_url": None,
+        "results": None,
         "error_message": None,
         "error_code": None,
         "attempt": 0,

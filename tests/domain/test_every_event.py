@@ -14,7 +14,7 @@ from schemas.catalog import all_schemas, schemas_in
 from streams.domain import events
 from streams.domain.changes import Changes
 from streams.domain.decide import Advance, decide
-from streams.domain.events import AUTHORS, Author, Decision, JobEvent, Report, Request
+from streams.domain.events import AUTHORS, Author, Decision, JobEvent, Report, Request, Storing
 from streams.domain.fold import evolve, fold
 from streams.domain.job import Job
 from tests.domain.test_job_story import ALL, ASKED, CRASHED, FIRST_TRY, HALF, READ, TAKEN, later
@@ -30,6 +30,7 @@ RELEASED = events.AttemptReleased(attempt=1, worker="w1", reason="shutdown")
 ANY: list[JobEvent] = [
     *(ASKED, FIRST_TRY, TAKEN, HALF, READ, CRASHED, ALL, LOST, STOPPED, RELEASED),
     events.CancelRequested(),
+    events.ResultsStored(key="k", size_bytes=1, rows=1, sha256="0"),
     *SECOND,
 ]
 
@@ -42,6 +43,7 @@ def test_each_event_has_one_author() -> None:
         (Decision, Author.ORCHESTRATOR),
     ):
         assert {AUTHORS[event] for event in typing.get_args(group)} == {author}
+    assert AUTHORS[Storing] is Author.MATERIALIZER
 
 
 @pytest.mark.parametrize("event", AUTHORS, ids=lambda event: event.__name__)

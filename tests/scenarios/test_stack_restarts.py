@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import subprocess
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +17,17 @@ from tests.support.system import COMMAND, System, running
 
 @pytest.mark.timeout(300)
 def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
-    system = System(own_dir, ["--demo", "--port", "0", "--slots", "1"])
+    files = own_dir.parent / "results"
+    system = System(
+        own_dir,
+        ["--demo", "--port", "0", "--slots", "1"],
+        {"SCRAPESTREAM_RESULTS_URL": files.as_uri(), "SCRAPESTREAM_RESULTS_DAYS": "30"},
+    )
     with running(system):
         job_id = system.submit(system.place(30))
-        before = system.ended(job_id)
+        system.ended(job_id)
+        before = system.until(job_id, lambda job: job["results"] is not None)
+        packed = check_file(system, before, files)
         reviews, events = system.reviews(job_id), system.events(job_id)
         check_second_up_is_refused(own_dir)
         waiting = system.submit(system.place(2_000, latency_ms=100))
@@ -23,7 +35,8 @@ def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
     with running(system):
         after = system.job(job_id)
         # The port of the API may be another one after a restart, so links may differ.
-        assert after | {"reviews_url": ""} == before | {"reviews_url": ""}
+        assert without_links(after) == without_links(before)
+        assert check_file(system, after, files) == packed
         assert system.reviews(job_id) == reviews
         assert system.events(job_id) == events
         # A job that was running goes on by itself.
@@ -33,6 +46,23 @@ def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
         assert system.ended(waiting)["status"] == "cancelled"
         new = system.submit(system.place(5))
         assert system.ended(new)["status"] == "completed"
+
+
+def without_links(job: dict[str, Any]) -> dict[str, Any]:
+    return job | {"reviews_url": "", "results": job["results"] | {"url": ""}}
+
+
+def check_file(system: System, job: dict[str, Any], directory: Path) -> bytes:
+    """The file lies where it should, and the API hands it on; its bytes."""
+    lies = [path for path in directory.rglob("*") if path.is_file()]
+    day = datetime.fromisoformat(job["completed_at"]).strftime("%Y/%m/%d")
+    assert lies == [directory / f"{day}/{job['job_id']}.json.gz"]
+    packed = lies[0].read_bytes()
+    answer = system.call("GET", f"/jobs/{job['job_id']}/file")
+    assert (answer.status_code, answer.content) == (200, packed)
+    assert json.loads(gzip.decompress(packed))["reviews"] == system.reviews(job["job_id"])
+    assert job["results"]["sha256"] == hashlib.sha256(packed).hexdigest()
+    return packed
 
 
 def check_second_up_is_refused(directory: Path) -> None:

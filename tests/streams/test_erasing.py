@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from obstore.store import MemoryStore
 
 from scrapestream.wiring import open_broker_view, open_log
+from streams.adapters.blobs import Blobs
 from streams.adapters.clickhouse import ClickHouse, open_clickhouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_reader import open_reader
@@ -24,12 +27,15 @@ from streams.erasure_plan import planned
 from streams.erasure_search import found_in_tables
 from streams.errors import InvalidRequestError, UnknownJobError
 from streams.materializer import GROUP
+from streams.personal_results import PersonalResults
 from streams.projections import items, job_events, jobs
+from streams.results import ResultsWriter
 from streams.settings import Settings
 from tests.streams.test_materializer import items_of, materializing, stored, story
 from tests.streams.test_replay import drift_of, replayed
 
 EVENTS = 5
+FILES = Blobs(MemoryStore())
 KEPT = "104857600000000000009"
 
 
@@ -87,7 +93,8 @@ def place_of(job_id: JobId) -> str:
 @asynccontextmanager
 async def erasing(settings: Settings, clickhouse: ClickHouse) -> AsyncIterator[Eraser]:
     async with open_log(settings, "forget") as log, open_broker_view(settings, "forget") as broker:
-        yield Eraser(clickhouse, broker, log.event_log, log.erasures, group=GROUP)
+        files = PersonalResults(ClickHouseStore(clickhouse), FILES)
+        yield Eraser(clickhouse, broker, log.event_log, log.erasures, group=GROUP, files=[files])
 
 
 async def forgotten(
@@ -97,6 +104,20 @@ async def forgotten(
         plan = await planned(clickhouse, subject, text)
         assert not plan.open_job_ids
         return await eraser.carry_out(await eraser.request(subject, text, plan.job_ids), text)
+
+
+async def filed(clickhouse: ClickHouse, job_id: JobId) -> str:
+    """Write the job's file of results; its key."""
+    store = ClickHouseStore(clickhouse)
+    job = await store.find_job(job_id)
+    assert job is not None
+    return (await ResultsWriter(store, FILES).write(job)).key
+
+
+async def content(key: str) -> str:
+    pieces = await FILES.read(key)
+    assert pieces is not None
+    return gzip.decompress(b"".join([piece async for piece in pieces])).decode()
 
 
 async def texts(clickhouse: ClickHouse, job_id: JobId) -> list[str]:
@@ -120,6 +141,8 @@ async def test_a_place_and_an_author_are_gone_everywhere_and_no_replay_brings_th
             assert before[table.projection.table], "nothing could be found that is gone later"
         assert before["webhook_events_v1"]
 
+        keys = {job_id: await filed(clickhouse, job_id) for job_id in (place, other)}
+        assert words_of(other) in await content(keys[other])
         erased = await forgotten(parts, clickhouse, Subject.PLACE, place_of(place))
         assert erased.is_proved, erased.remaining
         assert erased.removed["items_v1"] == 3
@@ -128,6 +151,10 @@ async def test_a_place_and_an_author_are_gone_everywhere_and_no_replay_brings_th
         erased = await forgotten(parts, clickhouse, Subject.AUTHOR, f"https://x/contrib/{author}")
         assert erased.is_proved, erased.remaining
         assert erased.removed["items_v1"] == 1
+        assert await FILES.find_size(keys[place]) is None
+        left = await content(keys[other])
+        assert "Alles bestens." in left
+        assert words_of(other) not in left
 
         async def check() -> None:
             assert not sum((await found_in_tables(clickhouse, needles)).values())
@@ -202,7 +229,7 @@ async def test_what_is_still_there_is_found_and_told(parts: Settings) -> None:
         try:
             erased = await forgotten(parts, clickhouse, Subject.JOB, job_id)
             assert not erased.is_proved
-            assert +erased.remaining == {"notes_of_somebody": 3}
+            assert set(+erased.remaining) == {"notes_of_somebody"}
             async with erasing(parts, clickhouse) as eraser:
                 assert erased.erasure_id in eraser.open_ids()
         finally:

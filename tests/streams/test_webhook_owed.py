@@ -64,6 +64,7 @@ def test_the_body_tells_the_facts_flat_and_as_standard_webhooks_has_it() -> None
         "url": "https://www.google.com/maps/place/Café",
         "reviews_count": 244,
         "reviews_url": f"{API}/jobs/{job_id}/reviews",
+        "file_url": None,
         "completed_at": "2026-11-22T10:30:01.250000Z",
         "metadata": {"order": "17"},
         "batch_id": "b1",
@@ -87,6 +88,19 @@ def body_of(event: Ending) -> dict[str, Any]:
     assert len(new.event.body) < 20_000
     body: dict[str, Any] = json.loads(new.event.body)
     return body
+
+
+def test_the_body_says_where_the_file_is_when_files_are_kept() -> None:
+    ending = a_record(a_completion(Webhook(url="https://a.b/")), at=AT)
+    none = a_record(ScrapeFailed(reason="worker.lost", message="", **NOTHING_FOUND), at=AT)
+    bodies = []
+    for recorded in (ending, none):
+        new = owed(recorded, API, has_files=True)
+        assert new is not None
+        assert isinstance(new.event, DeliveryScheduled)
+        bodies.append(json.loads(new.event.body))
+    assert bodies[0]["file_url"] == bodies[0]["data"]["file_url"] == f"{API}/jobs/{'0' * 32}/file"
+    assert bodies[1]["file_url"] is None
 
 
 def test_a_failed_job_says_why_and_links_to_no_reviews() -> None:
