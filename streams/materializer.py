@@ -8,13 +8,11 @@ and replace each other, so a crash between two inserts leaves nothing out and no
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from schemas.errors import RegistryError
@@ -23,12 +21,11 @@ from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_reader import KafkaReader, open_group_reader
 from streams.adapters.records import Records
+from streams.batch import Batch
 from streams.domain.fold import fold
 from streams.domain.ids import JobId
-from streams.domain.items import RecordedItem
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
-from streams.domain.webhook import RecordedDelivery
 from streams.errors import (
     LogUnavailableError,
     ScrapestreamError,
@@ -37,7 +34,15 @@ from streams.errors import (
 )
 from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection
 from streams.settings import Settings
 
@@ -46,7 +51,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUP = "materializer"
-TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
+TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS, topics.PLACE_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
@@ -75,7 +80,7 @@ class Materializer:
         self._log = event_log
         self._jobs: OrderedDict[JobId, Job] = OrderedDict()
         """As they will stand in the store when the batch under way is stored."""
-        self._gathered = _Batch()
+        self._gathered = Batch()
         self._storing: asyncio.Task[None] | None = None
         self._in_place = False
         """Whether reading goes on behind what is stored; until then nothing may be stored."""
@@ -107,7 +112,7 @@ class Materializer:
 
     def _begin_storing(self, reader: KafkaReader) -> None:
         # Nothing is awaited here: partitions cannot move between the question and the start.
-        batch, self._gathered = self._gathered, _Batch()
+        batch, self._gathered = self._gathered, Batch()
         if batch.count and self._in_place:
             self._storing = asyncio.create_task(self._store_batch(batch, reader))
 
@@ -139,7 +144,7 @@ class Materializer:
             self._next[raw.topic, raw.partition] = raw.offset + 1
         return fresh
 
-    async def _decode(self, raws: Sequence[RawRecord], batch: _Batch) -> None:
+    async def _decode(self, raws: Sequence[RawRecord], batch: Batch) -> None:
         """Add the records to ``batch``; what can never be read is put aside in it."""
         await self._insisting(self._records.learn, raws)
         batch.cover(raws)
@@ -150,6 +155,8 @@ class Materializer:
                         batch.events.append(self._records.read_event(raw))
                     case topics.SCRAPED_ITEMS:
                         batch.items.append(self._records.read_item(raw))
+                    case topics.PLACE_EVENTS:
+                        batch.places.append(self._records.read_place_event(raw))
                     case _:
                         batch.deliveries.append(self._records.read_delivery(raw))
                 self._unreadable_in_a_row = 0
@@ -166,7 +173,7 @@ class Materializer:
                 "Is this the registry that they were written with?"
             ) from error
 
-    async def _store_batch(self, batch: _Batch, reader: KafkaReader) -> None:
+    async def _store_batch(self, batch: Batch, reader: KafkaReader) -> None:
         """Store a batch, whatever it takes, then say so to the group."""
         # Side by side: one after the other, a thousand of them would hold everybody up.
         await asyncio.gather(
@@ -182,10 +189,13 @@ class Materializer:
             (jobs.projection, changed),
             (job_events.projection, batch.events),
             (webhook_events.projection, batch.deliveries),
+            (places.projection, batch.places),
+            (place_reviews.projection, batch.places),
+            (place_events.projection, batch.places),  # the last: it says how far the store is
         )
         for projection, states in tables:
-            if states:
-                rows = [projection.row(state) for state in states]
+            rows = [projection.row(state) for state in states if projection.takes(state)]
+            if rows:
                 token = f"{projection.table}:{batch.name()}"
                 await self._insisting(self._clickhouse.insert, projection, rows, token)
         try:
@@ -255,7 +265,7 @@ class Materializer:
                 log.warning("cannot ask where to go on; again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
         self._next = {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
-        self._gathered = _Batch()  # the broker may have begun at what was committed
+        self._gathered = Batch()  # the broker may have begun at what was committed
         self._in_place = True
         self._ready.set()
         return dict(self._next)
@@ -263,37 +273,6 @@ class Materializer:
     async def _let_go(self, partitions: frozenset[TopicPartition]) -> None:
         """Before partitions move: finish the batch under way, drop what is only gathered."""
         self._in_place = False
-        self._gathered = _Batch()
+        self._gathered = Batch()
         if self._storing is not None:
             await asyncio.wait({self._storing})
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Records that are stored together."""
-
-    events: list[Recorded] = field(default_factory=list)
-    items: list[RecordedItem] = field(default_factory=list)
-    deliveries: list[RecordedDelivery] = field(default_factory=list)
-    rejected: list[tuple[RawRecord, str]] = field(default_factory=list)
-    """What can never be read, with the reason."""
-    count: int = 0
-    """Records, those rejected too."""
-    firsts: dict[TopicPartition, int] = field(default_factory=dict)
-    """The offset of the first record of each partition."""
-    ends: dict[TopicPartition, int] = field(default_factory=dict)
-    """The offset after the last record of each partition."""
-
-    def cover(self, raws: Sequence[RawRecord]) -> None:
-        """Count records, which are in order within a partition."""
-        firsts = {(raw.topic, raw.partition): raw.offset for raw in reversed(raws)}
-        self.firsts = firsts | self.firsts
-        self.ends |= {(raw.topic, raw.partition): raw.offset + 1 for raw in raws}
-        self.count += len(raws)
-
-    def name(self) -> str:
-        """The same for the same records, so that the same insert again stores nothing."""
-        ranges = ";".join(
-            f"{part}:{self.firsts[part]}-{self.ends[part]}" for part in sorted(self.ends)
-        )
-        return hashlib.sha256(ranges.encode()).hexdigest()

@@ -20,15 +20,26 @@ from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 from streams.errors import UnreadableRecordError
 from streams.ports import RawRecord
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection, Row
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 SOURCES: Mapping[str, str] = {
     job_events.projection.name: JOB_EVENTS,
     jobs.projection.name: JOB_EVENTS,
     items.projection.name: SCRAPED_ITEMS,
     webhook_events.projection.name: WEBHOOK_EVENTS,
+    places.projection.name: PLACE_EVENTS,
+    place_reviews.projection.name: PLACE_EVENTS,
+    place_events.projection.name: PLACE_EVENTS,
 }
 """The topic that fills each projection."""
 ROWS_AT_ONCE = 20_000
@@ -165,6 +176,7 @@ class Replay:
             JOB_EVENTS: self._records.read_event,
             SCRAPED_ITEMS: self._records.read_item,
             WEBHOOK_EVENTS: self._records.read_delivery,
+            PLACE_EVENTS: self._records.read_place_event,
         }[self._topic]
         for raw in raws:
             try:
@@ -173,7 +185,9 @@ class Replay:
                 self.result.unreadable += 1  # the materializer has put it aside
 
     async def _insert(self, states: Sequence[Any]) -> None:
-        rows: list[Row] = [self._projection.row(state) for state in states]
+        rows: list[Row] = [
+            self._projection.row(state) for state in states if self._projection.takes(state)
+        ]
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[start : start + ROWS_AT_ONCE]
             token = uuid.uuid4().hex

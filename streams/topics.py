@@ -45,6 +45,7 @@ TASKS = {priority: f"scrape-tasks-{priority}" for priority in ("high", "normal",
 WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
+PLACE_EVENTS = "place-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 
@@ -105,6 +106,14 @@ def all_topics() -> tuple[Topic, ...]:
             follows_setting=True,
             schemas=schemas_in("webhook"),
             doc="What happened to webhook deliveries.",
+        ),
+        Topic(
+            name=PLACE_EVENTS,
+            key="place_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("place"),
+            doc="What scrapes of a place tell: its reviews, and what changed.",
         ),
         Topic(
             name=WEBHOOK_DLQ,

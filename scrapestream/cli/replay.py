@@ -24,6 +24,9 @@ class Target(StrEnum):
     JOBS = "jobs"
     ITEMS = "items"
     WEBHOOK_EVENTS = "webhook_events"
+    PLACES = "places"
+    PLACE_REVIEWS = "place_reviews"
+    PLACE_EVENTS = "place_events"
 
 
 ProjectionOption = Annotated[

@@ -11,6 +11,7 @@ from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
+from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import NewEvent
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
@@ -57,6 +58,13 @@ class RecordEventLog:
 
     async def append_delivery(self, delivery: RecordedDelivery) -> None:
         await self._writer.send([self._records.delivery(delivery)])
+
+    async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
+        positions: list[Position] = []
+        for first in range(0, len(events), ENCODED_AT_ONCE):
+            share = events[first : first + ENCODED_AT_ONCE]
+            positions += await self._writer.send([self._records.place_event(new) for new in share])
+        return positions
 
     async def reject(
         self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE

@@ -17,6 +17,7 @@ from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
+from streams.domain.place import PLACE_EVENT_TYPES, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import (
@@ -30,6 +31,7 @@ from streams.errors import UnreadableRecordError
 from streams.ports import NewRecord, RawRecord
 from streams.topics import (
     JOB_EVENTS,
+    PLACE_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
     WEBHOOK_EVENTS,
@@ -119,6 +121,11 @@ class Records:
         fields = {"delivery_id": new.delivery_id, **_fields(new.event)}
         return self._record(WEBHOOK_EVENTS, type(new.event).__name__, new.delivery_id, new, fields)
 
+    def place_event(self, new: RecordedPlaceEvent) -> NewRecord:
+        """The record of a place event."""
+        fields = {"place_id": new.place_id, **_fields(new.event)}
+        return self._record(PLACE_EVENTS, type(new.event).__name__, new.place_id, new, fields)
+
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
         name, record = self._decoded(raw, JOB_EVENT_TYPES)
@@ -172,12 +179,24 @@ class Records:
             traceparent=_traceparent_of(raw),
         )
 
+    def read_place_event(self, raw: RawRecord) -> RecordedPlaceEvent:
+        """A place event."""
+        name, record = self._decoded(raw, PLACE_EVENT_TYPES)
+        return RecordedPlaceEvent(
+            **_envelope_in(record),
+            place_id=record["place_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=_built(record, PLACE_EVENT_TYPES[name]),
+            traceparent=_traceparent_of(raw),
+        )
+
     def _record(
         self,
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | _Envelope,
+        envelope: NewEvent | NewItem | RecordedDelivery | RecordedPlaceEvent | _Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {

@@ -28,6 +28,8 @@ class Projection:
     row: Callable[[Any], Row]
     """The row of one record or state. Pure: the same input gives the same row."""
     doc: str
+    takes: Callable[[Any], bool] = lambda _state: True
+    """Which of its topic's records become rows."""
 
     @property
     def table(self) -> str:

@@ -1,0 +1,45 @@
+"""Records that are stored together: what the materializer gathers before it inserts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streams.domain.items import RecordedItem
+from streams.domain.place import RecordedPlaceEvent
+from streams.domain.recorded import Recorded
+from streams.domain.webhook import RecordedDelivery
+from streams.ports import RawRecord, TopicPartition
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records that are stored together."""
+
+    events: list[Recorded] = field(default_factory=list)
+    items: list[RecordedItem] = field(default_factory=list)
+    deliveries: list[RecordedDelivery] = field(default_factory=list)
+    places: list[RecordedPlaceEvent] = field(default_factory=list)
+    rejected: list[tuple[RawRecord, str]] = field(default_factory=list)
+    """What can never be read, with the reason."""
+    count: int = 0
+    """Records, those rejected too."""
+    firsts: dict[TopicPartition, int] = field(default_factory=dict)
+    """The offset of the first record of each partition."""
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+    """The offset after the last record of each partition."""
+
+    def cover(self, raws: Sequence[RawRecord]) -> None:
+        """Count records of one partition, which are in order."""
+        partition = (raws[0].topic, raws[0].partition)
+        self.firsts.setdefault(partition, raws[0].offset)
+        self.ends[partition] = raws[-1].offset + 1
+        self.count += len(raws)
+
+    def name(self) -> str:
+        """The same for the same records, so that the same insert again stores nothing."""
+        ranges = ";".join(
+            f"{part}:{self.firsts[part]}-{self.ends[part]}" for part in sorted(self.ends)
+        )
+        return hashlib.sha256(ranges.encode()).hexdigest()
