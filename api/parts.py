@@ -18,6 +18,7 @@ from api.sse import OpenStreams
 from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
+from streams.place_queries import PlaceReader
 from streams.ports import EventLog, JobStore
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -48,6 +49,8 @@ class ApiParts:
     """Keeps ``fleet`` as it is in the log; runs while the API serves."""
     tenant_weight: Callable[[str], float] = lambda _: 1.0
     """A tenant's share of the workers, as the orchestrators know it."""
+    places: PlaceReader | None = None
+    """None: without ``/places``."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

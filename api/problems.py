@@ -90,6 +90,12 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use the `batch_id` that POST /jobs/batch answered with.",
         ),
         ProblemKind(
+            "unknown_place",
+            404,
+            "There is no place of this id",
+            "Use a `place_id` of GET /places; a place is there once a job has found it and ended.",
+        ),
+        ProblemKind(
             "unknown_letter",
             404,
             "There is no dead letter at this place",

@@ -31,10 +31,10 @@ class Batch:
     """The offset after the last record of each partition."""
 
     def cover(self, raws: Sequence[RawRecord]) -> None:
-        """Count records of one partition, which are in order."""
-        partition = (raws[0].topic, raws[0].partition)
-        self.firsts.setdefault(partition, raws[0].offset)
-        self.ends[partition] = raws[-1].offset + 1
+        """Count records, which are in order within a partition."""
+        firsts = {(raw.topic, raw.partition): raw.offset for raw in reversed(raws)}
+        self.firsts = firsts | self.firsts
+        self.ends |= {(raw.topic, raw.partition): raw.offset + 1 for raw in raws}
         self.count += len(raws)
 
     def name(self) -> str:

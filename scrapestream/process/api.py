@@ -14,6 +14,7 @@ from scrapers.contract import Scraper
 from scrapers.registry import all_scrapers, check_options, find_scraper
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_place_reader import ClickHousePlaceReader
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
@@ -68,6 +69,7 @@ async def run(settings: Settings) -> None:
                 heartbeats, log.records.learn, log.records.read_report, fleet.hear
             ).run,
             tenant_weight=limits_of(settings).weight,
+            places=ClickHousePlaceReader(clickhouse),
             disk_path=Path(),
         )
         with rare_garbage_collection():  # a batch makes a million objects, and no cycles

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from streams.domain.events import Fact, ItemsSpan
 from streams.domain.ids import NAMESPACE, JobId
@@ -18,6 +18,8 @@ Review = Mapping[str, Any]
 
 NARROWING = frozenset({"known_ids", "max_reviews", "since", "stop_at_known"})
 """Options of a scrape that does not look at the whole list."""
+_ABOUT_THE_READER = frozenset({"authuser", "entry", "g_ep", "g_st", "gl", "hl", "ucbcb"})
+"""Parameters of an address that do not say which place it is."""
 _FEATURE_ID = re.compile(r"0x[0-9a-f]{1,16}:0x([0-9a-f]{1,16})", re.IGNORECASE)
 
 
@@ -148,7 +150,8 @@ def place_id_of(tenant: str, kind: str, facts: Mapping[str, Fact], url: str) -> 
         name = f"id/{source_id}"
     else:
         parts = urlsplit(str(facts.get("url") or url))
-        name = f"page/{parts.hostname}{parts.path.rstrip('/')}"
+        kept = sorted(pair for pair in parse_qsl(parts.query) if pair[0] not in _ABOUT_THE_READER)
+        name = f"page/{parts.netloc}{parts.path.rstrip('/')}?{urlencode(kept)}"
     return uuid.uuid5(NAMESPACE, f"{tenant}/place/{kind}/{name}").hex
 
 

@@ -268,7 +268,7 @@ def test_a_place_is_one_under_all_its_addresses_and_another_for_each_tenant() ->
     assert one != place("other", feature_id="0x4a:0xbc")
     assert one != place(feature_id="0x4a:0xbd")
     assert place(feature_id=None, place_id="ChIJx") == place(feature_id=None, place_id="ChIJx")
-    assert place(feature_id=None, url="https://x/p?a=1") == place(
-        feature_id=None, url="https://x/p/"
-    )
+    named = place(feature_id=None, url="https://x/p?a=1&hl=de")
+    assert named == place(feature_id=None, url="https://x/p/?hl=en&a=1")
+    assert named != place(feature_id=None, url="https://x/p?a=2")
     assert place() is None  # a scrape that found no place
