@@ -20,6 +20,7 @@ from streams.dead_letter_box import DeadLetterBox
 from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
 from streams.personal_keys import PersonalKeys
+from streams.place_queries import PlaceReader
 from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
@@ -58,6 +59,8 @@ class ApiParts:
     """The keys of encrypted reviews."""
     files: ResultFiles | None = None
     """Where results are kept as files; None: they are not."""
+    places: PlaceReader | None = None
+    """None: without ``/places``."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

@@ -84,10 +84,13 @@ KINDS: Mapping[str, ProblemKind] = {
             "Ask for an event that `detail` names, or for a time that has come.",
         ),
         ProblemKind(
-            "unknown_batch",
+            "unknown_batch", 404, "No such batch", "Use the `batch_id` of POST /jobs/batch."
+        ),
+        ProblemKind(
+            "unknown_place",
             404,
-            "There is no such batch",
-            "Use the `batch_id` of POST /jobs/batch.",
+            "There is no place of this id",
+            "Use a `place_id` of GET /places; a place is there once a job has found it and ended.",
         ),
         ProblemKind(
             "unknown_letter",
@@ -99,10 +102,7 @@ KINDS: Mapping[str, ProblemKind] = {
             "unknown_key", 404, "There is no such key", "Leave its records out: they are forgotten."
         ),
         ProblemKind(
-            "unknown_replay",
-            404,
-            "There is no replay of this id",
-            "Use a `replay_id` of GET /replays.",
+            "unknown_replay", 404, "There is no such replay", "Use a `replay_id` of GET /replays."
         ),
         ProblemKind(
             "replay_running",
@@ -123,10 +123,7 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use a method that the `Allow` header names.",
         ),
         ProblemKind(
-            "body_too_large",
-            413,
-            "The body is too large",
-            "Send less: one URL and a few small fields.",
+            "body_too_large", 413, "The body is too large", "Send less: one URL, a few fields."
         ),
         ProblemKind(
             "unsupported_media_type",
@@ -135,16 +132,10 @@ KINDS: Mapping[str, ProblemKind] = {
             "Send `Content-Type: application/json`.",
         ),
         ProblemKind(
-            "job_open",
-            409,
-            "The job has not ended",
-            "Wait for its end, or cancel it; then try it again.",
+            "job_open", 409, "The job has not ended", "Wait for its end, or cancel it first."
         ),
         ProblemKind(
-            "job_complete",
-            409,
-            "The job has all that there was",
-            "Clone it to scrape the same page anew.",
+            "job_complete", 409, "The job has all that there was", "Clone it to scrape it anew."
         ),
         ProblemKind(
             "request_gone",

@@ -13,7 +13,7 @@ from streams.settings import PREFIX, Settings
 
 KEY_HOLDERS = frozenset({"api", "webhooks"})
 """Roles that read webhook secrets."""
-PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "worker"})
+PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "places", "worker"})
 """Roles that write or read encrypted reviews."""
 RESULTS_HOLDERS = frozenset({"api", "materializer"})
 """Roles that reach the storage of result files."""

@@ -27,7 +27,7 @@ from scrapestream.supervisor import Supervisor
 from streams.errors import PartFailedError
 from streams.settings import PREFIX, Settings
 
-ROLES = ("api", "orchestrator", "materializer", "webhooks", "worker")
+ROLES = ("api", "orchestrator", "materializer", "webhooks", "places", "worker")
 """Every role, each a process of its own; ``worker`` as often as wanted."""
 PARTS = ("kafka", "clickhouse", "registry")
 JAVA_PARTS = frozenset({"kafka", "registry"})

@@ -15,15 +15,26 @@ from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import RawRecord
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection, Row
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 SOURCES: Mapping[str, str] = {
     job_events.projection.name: JOB_EVENTS,
     jobs.projection.name: JOB_EVENTS,
     items.projection.name: SCRAPED_ITEMS,
     webhook_events.projection.name: WEBHOOK_EVENTS,
+    places.projection.name: PLACE_EVENTS,
+    place_reviews.projection.name: PLACE_EVENTS,
+    place_events.projection.name: PLACE_EVENTS,
 }
 """The topic that fills each projection."""
 ROWS_AT_ONCE = 20_000
@@ -51,6 +62,7 @@ class TableBeside:
             JOB_EVENTS: records.read_event,
             SCRAPED_ITEMS: records.read_item,
             WEBHOOK_EVENTS: records.read_delivery,
+            PLACE_EVENTS: records.read_place_event,
         }[self.topic]
         self.name = f"{projection.table}_rebuilt_{name or uuid.uuid4().hex[:8]}"
         self.records = 0
@@ -126,7 +138,8 @@ class TableBeside:
 
     async def _insert(self, states: Sequence[Any]) -> None:
         """Begin to insert, once what was begun before has ended."""
-        rows: list[Row] = [self._projection.row(state) for state in states]
+        taken = (state for state in states if self._projection.takes(state))
+        rows: list[Row] = [self._projection.row(state) for state in taken]
         await self._inserted()
         self.rows += len(rows)
         self._inserting = asyncio.create_task(

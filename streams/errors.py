@@ -62,6 +62,15 @@ class UnknownBatchError(ScrapestreamError):
         super().__init__(f"there is no batch {batch_id!r}")
 
 
+class UnknownPlaceError(ScrapestreamError):
+    """The tenant has no place of this id."""
+
+    code = "unknown_place"
+
+    def __init__(self, place_id: str) -> None:
+        super().__init__(f"there is no place {place_id!r}")
+
+
 class UnknownLetterError(ScrapestreamError):
     """There is no dead letter at this place."""
 

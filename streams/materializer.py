@@ -34,7 +34,15 @@ from streams.errors import (
 )
 from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection
 from streams.settings import Settings
 
@@ -43,7 +51,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUP = "materializer"
-TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
+TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS, topics.PLACE_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
@@ -147,6 +155,7 @@ class Materializer:
             topics.JOB_EVENTS: (self._records.read_event, batch.events),
             topics.SCRAPED_ITEMS: (self._records.read_item, batch.items),
             topics.WEBHOOK_EVENTS: (self._records.read_delivery, batch.deliveries),
+            topics.PLACE_EVENTS: (self._records.read_place_event, batch.places),
         }
         read, into = readings[raws[0].topic]
         for raw in raws:
@@ -184,11 +193,14 @@ class Materializer:
             (jobs.projection, changed),
             (job_events.projection, batch.events),
             (webhook_events.projection, batch.deliveries),
+            (places.projection, batch.places),
+            (place_reviews.projection, batch.places),
+            (place_events.projection, batch.places),  # the last: it says how far the store is
         )
         for projection, states in tables:
-            if states:
-                left = map(erasures.left, states) if erasures else states
-                rows = [projection.row(state) for state in left]
+            left = map(erasures.left, states) if erasures else states
+            rows = [projection.row(state) for state in left if projection.takes(state)]
+            if rows:
                 token = f"{projection.table}:{batch.name()}"
                 await self._insisting(self._clickhouse.insert, projection, rows, token)
         try:

@@ -16,7 +16,16 @@ from streams.adapters.clickhouse_store import recorded_in
 from streams.domain.erasure import ERASED, Erasures, emptied_body
 from streams.domain.ids import JobId
 from streams.erasure_search import ITEM_AUTHOR
-from streams.projections import items, job_events, jobs, personal_keys, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    personal_keys,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection, Row
 
 
@@ -96,6 +105,16 @@ PERSONAL_TABLES: Sequence[PersonalRows | PersonalRecords] = (
         author=ITEM_AUTHOR,
         emptied=f"schema = '{ERASED}', position = 0, fields = '{{}}'",
         kept=items.projection.shown,
+    ),
+    PersonalRows(table=places.projection.table),
+    PersonalRows(
+        table=place_reviews.projection.table, author="JSONExtractString(review, 'author_id')"
+    ),
+    PersonalRows(
+        table=place_events.projection.table,
+        author="JSONExtractString(payload, 'review', 'author_id')",
+        emptied="payload = '{}'",
+        kept=place_events.projection.shown,
     ),
     PersonalRecords(projection=jobs.projection, column="state", left=_left_of_job),
     PersonalRecords(projection=job_events.projection, column="payload", left=_left_of_event),

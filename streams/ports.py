@@ -11,6 +11,7 @@ from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
+from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
@@ -99,6 +100,9 @@ class EventLog(Protocol):
 
     async def append_replay(self, new: RecordedReplay) -> None:
         """Append a replay's event."""
+
+    async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
+        """Append what scrapes of places tell; keeps their order within a place."""
 
     async def reject(self, raw: RawRecord, reason: str, *, to: str, error: str = ...) -> None:
         """Put a record that cannot be processed into the dead-letter topic ``to``.

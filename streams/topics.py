@@ -46,6 +46,7 @@ WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 REPLAY_EVENTS = "replay-events"
+PLACE_EVENTS = "place-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 ERASURE_EVENTS = "erasure-events"
@@ -115,6 +116,14 @@ def all_topics() -> tuple[Topic, ...]:
             schemas=schemas_in("replay"),
             partitions=1,  # one after the other, in the order in which they were asked for
             doc="What happened to replays that were asked for over the API.",
+        ),
+        Topic(
+            name=PLACE_EVENTS,
+            key="place_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("place"),
+            doc="What scrapes of a place tell: its reviews, and what changed.",
         ),
         Topic(
             name=WEBHOOK_DLQ,

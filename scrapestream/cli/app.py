@@ -112,6 +112,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "materializer": Verb("scrapestream.cli.roles:materializer", "Run the materializer.", ROLES),
     "webhooks": Verb("scrapestream.cli.roles:webhooks", "Run the webhook agent.", ROLES),
+    "places": Verb(
+        "scrapestream.cli.places:app",
+        "Run the place agent; list places, their reviews and what changed.",
+        ROLES,
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from scrapers.registry import all_scrapers, check_options, find_scraper
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.blobs import open_result_files
 from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_place_reader import ClickHousePlaceReader
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
@@ -84,6 +85,7 @@ async def run(settings: Settings) -> None:
             ).run,
             tenant_weight=limits_of(settings).weight,
             files=files,
+            places=ClickHousePlaceReader(clickhouse),
             disk_path=Path(),
             erasures=erasures,
             keys=log.keys,

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
-from streams.adapters.records import JOB_EVENT_TYPES
+from streams.adapters.record_types import JOB_EVENT_TYPES
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
 from streams.domain.recorded import Recorded
 from streams.ports import ItemPage, JobOfBatch, JobQuery
-from streams.projections import items, job_events, jobs, webhook_events
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.projections import items, job_events, jobs, place_events, webhook_events
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 JOBS = jobs.projection.table
 EVENTS = job_events.projection.table
@@ -25,6 +25,7 @@ TABLES = {
     JOB_EVENTS: EVENTS,
     SCRAPED_ITEMS: ITEMS,
     WEBHOOK_EVENTS: webhook_events.projection.table,
+    PLACE_EVENTS: place_events.projection.table,
 }
 """The table that holds every record of a topic."""
 

@@ -11,6 +11,7 @@ from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
+from streams.domain.place import PlaceScraped, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent
 from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
@@ -19,6 +20,7 @@ from streams.errors import InvalidItemError
 from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord, RecordWriter
 from streams.sealed_fields import sealed
+from streams.sealed_places import sealed_review_event
 
 ENCODED_AT_ONCE = 500  # some 10 ms
 
@@ -71,6 +73,15 @@ class RecordEventLog:
         # Their topic has one partition: it is their order.
         await self._writer.send([replace(self._records.replay(new), partition=0)])
 
+    async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
+        positions: list[Position] = []
+        for first in range(0, len(events), ENCODED_AT_ONCE):
+            share = events[first : first + ENCODED_AT_ONCE]
+            if self._sealing is not None:
+                share = [await _sealed_place_event(new, self._sealing) for new in share]
+            positions += await self._writer.send([self._records.place_event(new) for new in share])
+        return positions
+
     async def reject(
         self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE
     ) -> None:
@@ -83,3 +94,10 @@ class RecordEventLog:
 async def _sealed(new: NewItem, keys: PersonalKeys) -> NewItem:
     key = await keys.of_job(new.job_id)
     return replace(new, fields=sealed(new.fields, key, new.event_id), key_id=key.key_id)
+
+
+async def _sealed_place_event(new: RecordedPlaceEvent, keys: PersonalKeys) -> RecordedPlaceEvent:
+    if isinstance(new.event, PlaceScraped):
+        return new
+    key = await keys.of_job(new.job_id)
+    return replace(new, event=sealed_review_event(new.event, key, new.event_id), key_id=key.key_id)

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.catalog import all_schemas
-from streams.domain.erasure import ERASED
+from streams.domain.erasure import ERASED, emptied_place_event
 from streams.domain.items import RecordedItem
+from streams.domain.place import PlaceScraped, RecordedPlaceEvent
 from streams.errors import UnreadableRecordError
 from streams.personal_keys import PersonalKeys
-from streams.ports import RawRecord
+from streams.ports import NewRecord, RawRecord
 from streams.sealed_fields import KEY_HEADER, BrokenSealError, unsealed
+from streams.sealed_places import unsealed_review_event
 
 ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
 OWN_HEADERS = 7
@@ -109,3 +111,30 @@ def unsealed_item(
         return replace(item, fields=unsealed(item.fields, key, item.event_id))
     except BrokenSealError as error:
         raise UnreadableRecordError(str(error)) from error
+
+
+def unsealed_place_event(
+    recorded: RecordedPlaceEvent, key_id: str | None, keys: PersonalKeys | None
+) -> RecordedPlaceEvent:
+    """The event with its review in clear text; as ``unsealed_item``."""
+    if key_id is None or keys is None or isinstance(recorded.event, PlaceScraped):
+        return recorded
+    key = keys.find(key_id)
+    if key is None:
+        return emptied_place_event(recorded)
+    try:
+        event = unsealed_review_event(recorded.event, key, recorded.event_id)
+    except BrokenSealError as error:
+        raise UnreadableRecordError(str(error)) from error
+    return replace(recorded, event=event)
+
+
+def with_key(record: NewRecord, key_id: str | None) -> NewRecord:
+    """The record with the name of the key that it is encrypted with, if it is."""
+    if key_id is None:
+        return record
+    return replace(record, headers=[*record.headers, (KEY_HEADER, key_id.encode())])
+
+
+async def nothing() -> None:
+    """Without a log there is nothing to catch up with."""

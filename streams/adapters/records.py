@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from schemas.catalog import schemas_in
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
 from streams.adapters.record_parts import (
@@ -22,38 +20,36 @@ from streams.adapters.record_parts import (
     envelope_in,
     fields_of,
     key_id_of,
+    nothing,
     traceparent_of,
     unsealed_item,
+    unsealed_place_event,
+    with_key,
 )
-from streams.domain.erasure import (
-    ErasureCompleted,
-    ErasureEvent,
-    ErasureRequested,
-    Erasures,
-    RecordedErasure,
+from streams.adapters.record_types import (
+    DELIVERY_TYPES,
+    ERASURE_TYPES,
+    ITEM_TYPES,
+    JOB_EVENT_TYPES,
+    ORDER_TYPES,
+    REPLAY_TYPES,
 )
-from streams.domain.events import AUTHORS, JobEvent
+from streams.domain.erasure import ErasureEvent, ErasureRequested, Erasures, RecordedErasure
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
+from streams.domain.place import PLACE_EVENT_TYPES, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
-from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
-from streams.domain.replays import RecordedReplay, ReplayEvent
+from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
-from streams.domain.webhook import (
-    DeliveryAttempted,
-    DeliveryEvent,
-    DeliveryExhausted,
-    DeliveryScheduled,
-    RecordedDelivery,
-)
+from streams.domain.webhook import RecordedDelivery
 from streams.errors import UnreadableRecordError
 from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord
-from streams.sealed_fields import KEY_HEADER
 from streams.topics import (
     ERASURE_EVENTS,
     JOB_EVENTS,
+    PLACE_EVENTS,
     REPLAY_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
@@ -62,18 +58,8 @@ from streams.topics import (
     WORKER_HEARTBEATS,
 )
 
-JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AUTHORS}
-DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
-    cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
-}
-ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
-    cls.__name__: cls for cls in (StopAttempt, DrainWorker)
-}
-ERASURE_TYPES: Mapping[str, type[ErasureEvent]] = {
-    cls.__name__: cls for cls in (ErasureRequested, ErasureCompleted)
-}
-REPLAY_TYPES: Mapping[str, type[ReplayEvent]] = {cls.__name__: cls for cls in REPLAY_EVENT_CLASSES}
-ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
+SEALED_TOPICS = frozenset({SCRAPED_ITEMS, PLACE_EVENTS})
+"""Topics whose records may be encrypted in part."""
 
 
 class Records:
@@ -87,7 +73,7 @@ class Records:
         self._codec = codec
         self.erasures = Erasures() if erasures is None else erasures
         """What is left out of all that is read."""
-        self.catch_up: Callable[[], Awaitable[None]] = _nothing
+        self.catch_up: Callable[[], Awaitable[None]] = nothing
         """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
         self.keys: PersonalKeys | None = None
         """For items that are encrypted; without, they are read as they are."""
@@ -104,7 +90,7 @@ class Records:
         raws = list(raws)
         await self._codec.learn([raw.value for raw in raws])
         if self.keys is not None:
-            named = (key_id_of(raw) for raw in raws if raw.topic == SCRAPED_ITEMS)
+            named = (key_id_of(raw) for raw in raws if raw.topic in SEALED_TOPICS)
             await self.keys.learn(key_id for key_id in named if key_id is not None)
 
     def event(self, new: NewEvent) -> NewRecord:
@@ -115,9 +101,7 @@ class Records:
     def item(self, new: NewItem) -> NewRecord:
         """The record of an item. Raises ValueError when it does not fit its schema."""
         record = self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
-        if new.key_id is None:
-            return record
-        return replace(record, headers=[*record.headers, (KEY_HEADER, new.key_id.encode())])
+        return with_key(record, new.key_id)
 
     def task(self, task: ScrapeTask) -> NewRecord:
         """The record of a task for workers."""
@@ -175,6 +159,12 @@ class Records:
         return self._record(
             REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
         )
+
+    def place_event(self, new: RecordedPlaceEvent) -> NewRecord:
+        """The record of a place event."""
+        fields = {"place_id": new.place_id, **fields_of(new.event)}
+        name = type(new.event).__name__
+        return with_key(self._record(PLACE_EVENTS, name, new.place_id, new, fields), new.key_id)
 
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
@@ -250,12 +240,26 @@ class Records:
             event=built(record, REPLAY_TYPES[name]),
         )
 
+    def read_place_event(self, raw: RawRecord) -> RecordedPlaceEvent:
+        """A place event."""
+        name, record = self._decoded(raw, PLACE_EVENT_TYPES)
+        recorded = RecordedPlaceEvent(
+            **envelope_in(record),
+            place_id=record["place_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=built(record, PLACE_EVENT_TYPES[name]),
+            traceparent=traceparent_of(raw),
+        )
+        recorded = unsealed_place_event(recorded, key_id_of(raw), self.keys)
+        return self.erasures.place_event(recorded) if self.erasures else recorded
+
     def _record(
         self,
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | Envelope,
+        envelope: NewEvent | NewItem | RecordedDelivery | RecordedPlaceEvent | Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {
@@ -291,7 +295,3 @@ class Records:
         if decoded[0] not in types:
             raise UnreadableRecordError(f"{decoded.name} does not belong into {raw.topic}")
         return decoded
-
-
-async def _nothing() -> None:
-    """Without a log there is nothing to catch up with."""

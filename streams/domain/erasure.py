@@ -19,6 +19,7 @@ from streams.domain.fold import LOST_MESSAGES
 from streams.domain.ids import JobId
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job
+from streams.domain.place import PlaceScraped, RecordedPlaceEvent
 from streams.domain.recorded import Recorded
 from streams.domain.webhook import DeliveryScheduled, RecordedDelivery
 
@@ -160,6 +161,13 @@ class Erasures:
             return recorded
         return replace(recorded, event=replace(recorded.event, body=emptied_body(recorded.job_id)))
 
+    def place_event(self, recorded: RecordedPlaceEvent) -> RecordedPlaceEvent:
+        """The event of a place, or what is left of it."""
+        review = getattr(recorded.event, "review", {})
+        if not self.is_forgotten(recorded.job_id, review):
+            return recorded
+        return emptied_place_event(recorded)
+
     def left(self, state: Any) -> Any:
         """What is left of anything that a projection makes a row of."""
         if not self:
@@ -173,6 +181,8 @@ class Erasures:
                 return self.job(state)
             case RecordedDelivery():
                 return self.delivery(state)
+            case RecordedPlaceEvent():
+                return self.place_event(state)
         return state
 
     def hides_record(self, raw: RawLike) -> bool:
@@ -214,6 +224,24 @@ def emptied_event(event: JobEvent) -> JobEvent:
     if type(event).__name__ in {"CancelRequested", "ScrapeCancelled"}:
         changes["reason"] = ""  # the client's words; elsewhere it is a code of ours
     return replace(event, **changes) if changes else event
+
+
+def emptied_place_event(recorded: RecordedPlaceEvent) -> RecordedPlaceEvent:
+    """An event of a place that tells neither the place nor its review."""
+    event = recorded.event
+    if isinstance(event, PlaceScraped):
+        left: Any = replace(
+            event, url=ERASED_URL, title="", feature_id=None, source_place_id=None, histogram={}
+        )
+    else:
+        left = replace(event, review={})
+    return replace(recorded, event=left)
+
+
+def is_emptied(recorded: RecordedPlaceEvent) -> bool:
+    """Whether nothing is left of it but its place in the log."""
+    event = recorded.event
+    return event.url == ERASED_URL if isinstance(event, PlaceScraped) else not event.review
 
 
 def emptied_body(job_id: JobId) -> str:

@@ -49,10 +49,7 @@ def evolve(job: Job | None, recorded: Recorded) -> Job | None:
 
 
 def fold(history: Iterable[Recorded], job: Job | None = None) -> Job | None:
-    """The state after ``history``, which is in the order of the log and goes on from ``job``.
-
-    The same as to ``evolve`` event by event; ``job`` itself stays as it is.
-    """
+    """The state after ``history``, in the order of the log, going on from ``job``, which stays."""
     ours: Job | None = None  # from the first change on: a copy, changed in place
     for recorded in history:
         before = ours or job

@@ -32,6 +32,8 @@ class Projection:
     """A condition that the view's rows fulfil; empty: all are shown."""
     settings: str = ""
     """More settings of the table."""
+    takes: Callable[[Any], bool] = lambda _state: True
+    """Which of its topic's records become rows."""
 
     @property
     def table(self) -> str:
