@@ -90,6 +90,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
         # One that is killed and started again keeps its partitions: otherwise all workers wait
         # for the end of its session.
         own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"
+    if role == "places":
+        own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"  # for the same reason
     return Part(
         name=name,
         command=_scrapestream(role),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aiokafka.errors import IllegalStateError
 
 from scrapestream.wiring import Readiness, open_log
 from streams.adapters.clickhouse import open_clickhouse
@@ -24,6 +28,8 @@ log = logging.getLogger(__name__)
 
 GROUP = "places"
 """The consumer group: never change it."""
+MOST_WAITING = 5_000  # handled in minutes, within the time that a group waits for a poll
+SESSION_S = 6.0  # the least that brokers allow: after a kill, changes wait for it
 ENDINGS = frozenset(
     f"scrapestream.job.{name}".encode()
     for name in ("ScrapeCompleted", "ScrapeFailed", "ScrapeCancelled")
@@ -71,7 +77,9 @@ async def run(settings: Settings) -> None:
             else:
                 await history.compare(records.read_place_event(raw))
 
-        reading = Reading(insisting(records.learn, react), WANTED, moved=history.forget)
+        reading = Reading(
+            insisting(records.learn, react), WANTED, moved=history.forget, order=in_order
+        )
 
         async def begin(_partitions: frozenset[TopicPartition]) -> Mapping[TopicPartition, int]:
             reading.begin()
@@ -85,17 +93,56 @@ async def run(settings: Settings) -> None:
             client_id="places",
             on_assigned=begin,
             on_revoked=reading.let_go,
+            session_s=SESSION_S,
             instance_id=settings.instance_id,
         ) as reader:
-            await _read_on(reader, reading)
+            await _read_on(reader, reading, progress)
 
 
-async def _read_on(reader: KafkaReader, reading: Reading) -> None:
+async def _read_on(reader: KafkaReader, reading: Reading, progress: KafkaReader) -> None:
+    ordered_life = -1
     while True:
         try:
-            raws = await reader.read(timeout_s=1.0, most=1_000)
-            done = await reading.handle(raws, reader.assigned)
+            reading.take(await reader.read(timeout_s=1.0, most=1_000))
+            if ordered_life != reading.life:
+                life = reading.life
+                await _take_past(reader, reading, await progress.ends(JOB_EVENTS))
+                ordered_life = life
+            done = await reading.handle(reader.assigned)
             if done and not await reader.commit(done):
                 log.warning("partitions moved before the commit; their records come again")
         except LogUnavailableError:
             log.warning("kafka does not answer; going on")
+
+
+async def _take_past(reader: KafkaReader, reading: Reading, ends: Mapping[int, int]) -> None:
+    """Take the job events that wait for us, so that jobs are compared in the order they ended in.
+
+    Partition by partition, a scrape could be compared after a later one, and tell nothing.
+    """
+    life = reading.life
+    while life == reading.life and reading.waiting_count < MOST_WAITING:
+        try:
+            behind = [
+                number
+                for topic, number in reader.assigned()
+                if topic == JOB_EVENTS
+                and await reader.position((topic, number)) < ends.get(number, 0)
+            ]
+        except IllegalStateError:
+            return  # partitions move
+        if not behind:
+            return
+        reading.take(await reader.read(timeout_s=1.0, most=1_000))
+
+
+def in_order(raw: RawRecord) -> tuple[Any, ...]:
+    """Scrapes in the order of their log, then ends of jobs in that of their time."""
+    if raw.topic == PLACE_EVENTS:
+        return 0, raw.partition, raw.offset
+    told = next((value for name, value in raw.headers if name == "ce_time"), b"")
+    try:
+        at = datetime.fromisoformat(told.decode()).timestamp()
+    except ValueError:
+        at = 0.0
+    return 1, at, raw.partition, raw.offset

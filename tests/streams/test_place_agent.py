@@ -141,6 +141,7 @@ async def test_scrapes_become_a_history_that_survives_interruptions(
         assert [(name, who) for name, who, job in events if job == last] == [("ReviewEdited", "m1")]
 
         await the_api_answers(clickhouse, place)
+        await the_views_count(clickhouse, place)
         for projection in (place_events.projection, place_reviews.projection):
             assert await drift_of(parts, projection, [first, second, third, partial, last]) == []
         assert len(await history_of(clickhouse, place, 0)) == len(events)
@@ -203,6 +204,23 @@ async def the_api_answers(clickhouse: ClickHouse, place: Place) -> None:
         for unknown in ("0" * 32, "x"):
             answer = await client.get(f"/places/{unknown}/changes")
             assert (answer.status_code, answer.json()["code"]) == (404, "unknown_place")
+
+
+async def the_views_count(clickhouse: ClickHouse, place: Place) -> None:
+    which = {"place": place.place_id}
+    rows = await clickhouse.rows(
+        "SELECT rating, outcome FROM place_ratings WHERE place_id = {place:String} "
+        "ORDER BY scraped_at",
+        which,
+    )
+    assert [row[0] for row in rows] == [4.2] * 5
+    assert [row[1] for row in rows[3:]] == ["truncated_by_source", "partial"]
+    rows = await clickhouse.rows(
+        "SELECT type, sum(changes) FROM place_changes WHERE place_id = {place:String} "
+        "GROUP BY type",
+        which,
+    )
+    assert {row[0]: int(row[1]) for row in rows}["ReviewAdded"] == 2
 
 
 @pytest.mark.timeout(60)

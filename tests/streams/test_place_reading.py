@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from scrapestream.process.places import in_order
 from streams.agents.places import scraped
 from streams.agents.reading import Reading
 from streams.domain.events import Ending, ItemsSpan, ScrapeCompleted, ScrapeFailed
@@ -16,6 +18,7 @@ from streams.domain.job import Job
 from streams.domain.place import PlaceScraped
 from streams.domain.recorded import Recorded
 from streams.ports import RawRecord
+from streams.topics import JOB_EVENTS, PLACE_EVENTS
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 JOB_ID = JobId("a" * 32)
@@ -52,14 +55,17 @@ class Handled:
 async def test_only_what_is_wanted_is_handled_and_all_is_committed() -> None:
     handled = Handled()
     raws = [raw(3), raw(4, b"other"), raw(5, None), raw(9, b"other", partition=1)]
-    done = await handled.reading.handle(raws, lambda: MINE)
+    handled.reading.take(raws)
+    assert handled.reading.waiting_count == 2
+    done = await handled.reading.handle(lambda: MINE)
     assert handled.offsets == [3, 5]
     assert done == {("t", 0): 6, ("t", 1): 10}
 
 
 async def test_partitions_that_go_take_what_is_under_way_with_them() -> None:
     handled = Handled(holds_at=4)
-    handling = asyncio.create_task(handled.reading.handle([raw(3), raw(4), raw(5)], lambda: MINE))
+    handled.reading.take([raw(3), raw(4), raw(5)])
+    handling = asyncio.create_task(handled.reading.handle(lambda: MINE))
     await handled.holds.wait()
     await handled.reading.let_go(MINE)
     assert await handling == {}
@@ -68,8 +74,32 @@ async def test_partitions_that_go_take_what_is_under_way_with_them() -> None:
 
 async def test_records_of_a_partition_that_is_not_ours_are_left() -> None:
     handled = Handled()
-    assert await handled.reading.handle([raw(3)], frozenset) == {}
+    handled.reading.take([raw(3)])
+    assert await handled.reading.handle(frozenset) == {}
     assert handled.offsets == []
+
+
+async def test_what_was_taken_before_partitions_moved_is_dropped() -> None:
+    handled = Handled()
+    handled.reading.take([raw(3)])
+    handled.reading.begin()
+    handled.reading.take([raw(1)])
+    assert await handled.reading.handle(lambda: MINE) == {("t", 0): 2}
+    assert handled.offsets == [1]
+
+
+def ending(offset: int, at: str, partition: int) -> RawRecord:
+    headers = [("ce_time", at.encode())]
+    return replace(raw(offset, partition=partition), topic=JOB_EVENTS, headers=headers)
+
+
+def test_jobs_are_compared_in_the_order_they_ended_in() -> None:
+    late = ending(1, "2026-11-22T12:00:01+00:00", 0)
+    soon = ending(7, "2026-11-22T12:00:00.500000+00:00", 5)
+    untold = ending(9, "?", 2)
+    scrapes = [replace(raw(offset), topic=PLACE_EVENTS) for offset in (4, 5)]
+    mixed = [late, scrapes[1], soon, untold, scrapes[0]]
+    assert sorted(mixed, key=in_order) == [*scrapes, untold, soon, late]
 
 
 async def test_a_bug_in_handling_ends_the_role() -> None:
@@ -77,8 +107,9 @@ async def test_a_bug_in_handling_ends_the_role() -> None:
         raise ValueError("a bug")
 
     reading = Reading(fail, {"t": frozenset({b"wanted"})}, moved=lambda: None)
+    reading.take([raw(1)])
     with pytest.raises(ValueError, match="a bug"):
-        await reading.handle([raw(1)], lambda: MINE)
+        await reading.handle(lambda: MINE)
 
 
 def ended(ending: Ending, **changes: Any) -> PlaceScraped | None:
