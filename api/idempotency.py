@@ -16,7 +16,6 @@ from starlette.requests import Request
 
 from api.parts import Api
 from api.problems import MalformedRequestError, ViewBehindError
-from api.submission import Submission
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 from streams.errors import IdempotencyKeyReusedError, UnknownJobError
@@ -43,7 +42,7 @@ def key_in(request: Request) -> str | None:
     return key
 
 
-def fingerprint(asked: Submission, secret_key: str) -> str:
+def fingerprint(asked: msgspec.Struct, secret_key: str) -> str:
     """Tells requests apart. Keyed, so that a webhook secret cannot be guessed from it."""
     content = msgspec.json.encode(asked, order="sorted")
     return hmac.new(secret_key.encode(), content, hashlib.sha256).hexdigest()

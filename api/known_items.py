@@ -1,4 +1,4 @@
-"""What earlier jobs have found at a URL, for those who want only what is new since."""
+"""A client's wish to stop at what its earlier jobs have found."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import msgspec
 
 from api.parts import Api
 from api.submission import Submission
-from streams.ports import JobQuery
-
-WISH = "stop_at_known"
-KNOWN = "known_ids"
-EARLIER_JOBS = 20
-"""The newest jobs of the URL that are looked at; each may have found only what was new then."""
-MOST_IDS = 50
-"""Enough to meet ten in a row, though some were removed since."""
+from streams.known_items import find_known_ids, wants_known_ids, with_known_ids
 
 
 async def with_known_items(api: Api, asked: Submission, tenant: str) -> Submission:
@@ -25,16 +18,12 @@ async def with_known_items(api: Api, asked: Submission, tenant: str) -> Submissi
     Raises:
         StoreUnavailableError: the store does not answer.
     """
-    if asked.options.get(WISH) != "true" or KNOWN in asked.options:
+    if not wants_known_ids(asked.options):
         return asked
     kind = api.parts.catalogue.find_kind(asked.url)
     if kind is None:
         return asked  # it is refused anyway
-    store = api.parts.store
-    query = JobQuery(kind=kind.name, url_prefix=asked.url, tenant=tenant, limit=EARLIER_JOBS)
-    jobs = [job.job_id for job in await store.find_jobs(query) if job.url == asked.url]
-    ids = await store.newest_item_ids(jobs, kind.item_id, MOST_IDS) if jobs else ()
-    options = {name: text for name, text in asked.options.items() if name != WISH}
-    if ids:
-        options |= {WISH: "true", KNOWN: ",".join(ids)}
-    return msgspec.structs.replace(asked, options=options)
+    ids = await find_known_ids(
+        api.parts.store, tenant=tenant, kind=kind.name, url=asked.url, item_id=kind.item_id
+    )
+    return msgspec.structs.replace(asked, options=dict(with_known_ids(asked.options, ids)))

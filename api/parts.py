@@ -13,6 +13,7 @@ from api.health import HealthBoard
 from api.links import Links
 from api.live_view import LiveView
 from api.metrics import ApiMetrics
+from api.monitor_view import MonitorView
 from api.queue_view import QueueView
 from api.sse import OpenStreams
 from streams.catalogue import Catalogue
@@ -36,6 +37,7 @@ class ApiParts:
     event_log: EventLog
     store: JobStore
     live: LiveView
+    monitors: MonitorView
     catalogue: Catalogue
     sealer: Sealer
     checks: Mapping[str, Callable[[], Awaitable[None]]]

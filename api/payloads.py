@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.links import Links
 from api.queue_view import QueuePlace
 from api.story import position_text
-from streams.domain.events import AUTHORS
+from streams.domain.events import author_of
 from streams.domain.job import WHOLE_OUTCOMES, Job, Status
 from streams.domain.recorded import Recorded
 from streams.domain.results import day_of, expires_at
@@ -68,6 +68,7 @@ def job_payload(job: Job, links: Links, place: QueuePlace | None = None) -> dict
         "batch_id": job.batch_id or None,
         "retry_of": job.retry_of or None,
         "cloned_from": job.cloned_from or None,
+        "monitor_id": job.monitor_id or None,
     }
 
 
@@ -105,7 +106,7 @@ def event_payload(recorded: Recorded, seq: int) -> dict[str, Any]:
         "id": position_text(recorded.partition, recorded.offset),
         "seq": seq,
         "type": type(recorded.event).__name__,
-        "author": AUTHORS[type(recorded.event)],
+        "author": author_of(recorded.event),
         "occurred_at": recorded.occurred_at,
         "event_id": recorded.event_id,
         "job_id": recorded.job_id,

@@ -86,17 +86,15 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "unknown_batch", 404, "No such batch", "Use the `batch_id` of POST /jobs/batch."
         ),
+        ProblemKind("unknown_place", 404, "No such place", "Use a `place_id` of GET /places."),
         ProblemKind(
-            "unknown_place",
+            "unknown_monitor",
             404,
-            "There is no place of this id",
-            "Use a `place_id` of GET /places; a place is there once a job has found it and ended.",
+            "There is no such monitor",
+            "Use a `monitor_id` of GET /monitors.",
         ),
         ProblemKind(
-            "unknown_letter",
-            404,
-            "There is no dead letter at this place",
-            "Use an `id` of GET /dlq as the path.",
+            "unknown_letter", 404, "No such dead letter", "Use an `id` of GET /dlq as the path."
         ),
         ProblemKind(
             "unknown_key", 404, "There is no such key", "Leave its records out: they are forgotten."
@@ -142,6 +140,12 @@ KINDS: Mapping[str, ProblemKind] = {
             409,
             "The job's request is not kept any more",
             "Send it again with POST /scrape.",
+        ),
+        ProblemKind(
+            "monitor_busy",
+            409,
+            "The run before has not ended",
+            "Wait for the end of its job, or cancel it.",
         ),
         ProblemKind(
             "queue_full",

@@ -97,6 +97,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             behind = [
                 group.create_task(api.parts.live.run(), name="live view"),
+                group.create_task(api.parts.monitors.run(), name="monitors"),
                 group.create_task(api.health.watch(), name="health"),
                 group.create_task(api.queue.watch(), name="queue"),
                 group.create_task(api.parts.dead_letters.watch(), name="dead letters"),

@@ -82,7 +82,7 @@ def _of_eight(word: int) -> int:
 
 
 class _Source:
-    """The lines of a function: ``v`` the value, ``z`` its end, ``p`` a place, ``n`` a number."""
+    """The lines of a function: ``v`` is the value, ``z`` its end, ``p`` where it stands."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

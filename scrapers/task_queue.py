@@ -24,6 +24,7 @@ class TaskReader(Protocol):
         self, *, timeout_s: float, most: int = 5_000, topics: Iterable[str] = ()
     ) -> list[RawRecord]: ...
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
     def assigned(self) -> frozenset[TopicPartition]: ...
     def leave(self) -> None: ...
 
@@ -44,12 +45,24 @@ class TaskQueue:
             try:
                 for topic in order:
                     if found := await self._reader.read(timeout_s=0, most=1, topics=[topic]):
-                        return found[0]
+                        return self._taken(found[0])
                 if found := await self._reader.read(timeout_s=1.0, most=1):
-                    return found[0]
+                    return self._taken(found[0])
             except LogUnavailableError:
                 await asyncio.sleep(RETRY_S)
         return None
+
+    def _taken(self, raw: RawRecord) -> RawRecord:
+        """Have its partition fetched again, although we read nothing while the attempt runs.
+
+        The consumer keeps a fetched batch until somebody reads past its end. After 100 ms it asks
+        for all other partitions, and the broker holds that question for up to half a second: the
+        next task, should it come into this partition, would wait for it.
+        """
+        partition = (raw.topic, raw.partition)
+        if partition in self._reader.assigned():  # or it has just moved to another worker
+            self._reader.seek(partition, raw.offset + 1)
+        return raw
 
     async def commit(self, raw: RawRecord) -> None:
         """The task is done with: its attempt is protected by its lease, not by its offset."""

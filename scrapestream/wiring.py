@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from schemas.codec import open_codec
 from schemas.errors import RegistryError, UnknownSchemaError
 from schemas.registry import HttpRegistry
+from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.event_log import RecordEventLog
 from streams.adapters.kafka_admin import KafkaAdmin, open_admin
 from streams.adapters.kafka_reader import KafkaReader, open_reader
@@ -128,6 +130,24 @@ def limits_of(settings: Settings) -> Limits:
         per_site=quota("limit_per_site"),
         tenant_weights=quota("tenant_weights", 1.0),
     )
+
+
+@asynccontextmanager
+async def open_store_late(
+    settings: Settings,
+) -> AsyncIterator[Callable[[], Awaitable[ClickHouseStore]]]:
+    """The store, opened when it is first asked for: for roles that start without ClickHouse."""
+    opening, opened = asyncio.Lock(), list[ClickHouseStore]()
+    async with AsyncExitStack() as stack:
+
+        async def store() -> ClickHouseStore:
+            async with opening:
+                if not opened:
+                    clickhouse = await stack.enter_async_context(open_clickhouse(settings))
+                    opened.append(ClickHouseStore(clickhouse))
+            return opened[0]
+
+        yield store
 
 
 class Readiness:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.domain.items import RecordedItem
@@ -37,9 +37,14 @@ class Batch:
         self.ends[partition] = raws[-1].offset + 1
         self.count += len(raws)
 
-    def name(self) -> str:
-        """The same for the same records, so that the same insert again stores nothing."""
+    def name(self, incarnations: Mapping[str, str]) -> str:
+        """The same for the same records, so that the same insert again stores nothing.
+
+        ``incarnations``: Kafka's id of each topic.
+        """
         ranges = ";".join(
-            f"{part}:{self.firsts[part]}-{self.ends[part]}" for part in sorted(self.ends)
+            f"{topic}:{incarnations.get(topic, '')}:{partition}:"
+            f"{self.firsts[topic, partition]}-{self.ends[topic, partition]}"
+            for topic, partition in sorted(self.ends)
         )
         return hashlib.sha256(ranges.encode()).hexdigest()

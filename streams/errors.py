@@ -71,6 +71,15 @@ class UnknownPlaceError(ScrapestreamError):
         super().__init__(f"there is no place {place_id!r}")
 
 
+class UnknownMonitorError(ScrapestreamError):
+    """There is no monitor of this id."""
+
+    code = "unknown_monitor"
+
+    def __init__(self, monitor_id: str) -> None:
+        super().__init__(f"there is no monitor {monitor_id!r}")
+
+
 class UnknownLetterError(ScrapestreamError):
     """There is no dead letter at this place."""
 
@@ -158,6 +167,44 @@ class InvalidItemError(ScrapestreamError):
     """A scraper's item does not fit its schema."""
 
     code = "invalid_item"
+
+
+class TopicReplacedError(ScrapestreamError):
+    """A topic was deleted and made anew; the store is filled from the one before."""
+
+    code = "topic_replaced"
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"the topic {topic} is not the one that ClickHouse was filled from: it was deleted and "
+            "made anew, and its offsets begin again. `scrapestream migrate --new-log` sets the "
+            "present tables aside under other names and begins with empty ones"
+        )
+        self.topic = topic
+
+
+class NewerStoreError(ScrapestreamError):
+    """The store was set up by a later release."""
+
+    code = "store_newer"
+
+    def __init__(self, number: int, name: str, newest: int) -> None:
+        super().__init__(
+            f"ClickHouse was set up by a later release: it has migration {number} ({name}), and "
+            f"this release ends with {newest}. Install that release, or one after it"
+        )
+
+
+class ChangedMigrationError(ScrapestreamError):
+    """A change of the store reads otherwise than when it was run: a bug of ours."""
+
+    code = "migration_changed"
+
+    def __init__(self, number: int, name: str) -> None:
+        super().__init__(
+            f"migration {number} ({name}) is not the one that this store has behind it: "
+            "was the program changed by hand? Install it again"
+        )
 
 
 class BrowserLostError(ScrapestreamError):

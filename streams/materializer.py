@@ -19,7 +19,9 @@ from schemas.errors import RegistryError
 from streams import topics
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_store import ClickHouseStore
+from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import KafkaReader, open_group_reader
+from streams.adapters.log_positions import LogPositions
 from streams.adapters.records import Records
 from streams.batch import Batch
 from streams.domain.fold import fold
@@ -30,6 +32,7 @@ from streams.errors import (
     LogUnavailableError,
     ScrapestreamError,
     StoreUnavailableError,
+    TopicReplacedError,
     UnreadableRecordError,
 )
 from streams.garbage import rare_garbage_collection
@@ -73,6 +76,7 @@ class Materializer:
         self._settings = settings
         self._clickhouse = clickhouse
         self._store = ClickHouseStore(clickhouse)
+        self._positions = LogPositions(clickhouse)
         self._records = records
         self._log = event_log
         self._jobs: OrderedDict[JobId, Job] = OrderedDict()
@@ -84,17 +88,23 @@ class Materializer:
         self._next: dict[TopicPartition, int] = {}
         """The offset of the next record to take of each partition."""
         self._unreadable_in_a_row = 0
+        self._incarnations: Mapping[str, str] = {}  # Kafka's id of each topic
+        self._refusal: TopicReplacedError | None = None  # why nothing may be stored
         self._ready = asyncio.Event()
 
     async def run(self, ready: asyncio.Event) -> None:
-        """Store until cancelled; sets ``ready`` when it knows where to go on."""
+        """Store until cancelled; sets ``ready`` when it knows where to go on.
+
+        Raises:
+            TopicReplacedError: a topic is not the one that the store was filled from.
+        """
         self._ready = ready
         async with open_group_reader(
             self._settings,
             TOPICS,
             group=GROUP,
             client_id="materializer",
-            on_assigned=self._positions,
+            on_assigned=self._put_in_place,
             on_revoked=self._let_go,
             session_s=SESSION_S,
         ) as reader:
@@ -103,6 +113,8 @@ class Materializer:
                     while True:
                         await self._gather(reader)
                         await self._stored()
+                        if self._refusal is not None:
+                            raise self._refusal
                         self._begin_storing(reader)
             finally:
                 await self._end_storing()
@@ -197,12 +209,14 @@ class Materializer:
             (place_reviews.projection, batch.places),
             (place_events.projection, batch.places),  # the last: it says how far the store is
         )
+        name = batch.name(self._incarnations)
         for projection, states in tables:
             left = map(erasures.left, states) if erasures else states
             rows = [projection.row(state) for state in left if projection.takes(state)]
             if rows:
-                token = f"{projection.table}:{batch.name()}"
+                token = f"{projection.table}:{name}"
                 await self._insisting(self._clickhouse.insert, projection, rows, token)
+        await self._insisting(self._positions.store, batch.ends, self._incarnations)
         try:
             await reader.commit(batch.ends)
         except LogUnavailableError:
@@ -254,25 +268,40 @@ class Materializer:
             self._jobs.popitem(last=False)
         return changed
 
-    async def _positions(
+    async def _put_in_place(
         self, partitions: frozenset[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
         """Where to go on: behind what the store has."""
         await self._let_go(partitions)
         self._jobs.clear()
         self._unreadable_in_a_row = 0
-        while True:
-            try:
-                ends = {topic: await self._store.stored_ends(topic) for topic in TOPICS}
-                break
-            except StoreUnavailableError as error:
-                log.warning("cannot ask where to go on; again", extra={"reason": str(error)})
-                await asyncio.sleep(RETRY_S)
-        self._next = {(topic, number): ends[topic].get(number, 0) for topic, number in partitions}
+        try:
+            ends = await self._insisting(self._ends)
+        except TopicReplacedError as error:
+            # The consumer logs what is raised here, and goes on: `run` raises it.
+            self._refusal = error
+            return {}
+        self._next = {partition: ends.get(partition, 0) for partition in partitions}
         self._gathered = Batch()  # the broker may have begun at what was committed
         self._in_place = True
         self._ready.set()
         return dict(self._next)
+
+    async def _ends(self) -> Mapping[TopicPartition, int]:
+        """Behind what the store has: the last rows, and what was put aside behind them."""
+        async with open_admin(self._settings, "materializer") as admin:
+            self._incarnations = await admin.topic_ids(TOPICS)
+        await self._positions.check(self._incarnations)
+        ends: dict[TopicPartition, int] = {}
+        for topic in TOPICS:
+            for found in (
+                await self._store.stored_ends(topic),
+                await self._store.ends_of_rows(topic),
+            ):
+                for partition, end in found.items():
+                    ends[topic, partition] = max(end, ends.get((topic, partition), 0))
+        await self._positions.store(ends, self._incarnations)
+        return ends
 
     async def _let_go(self, partitions: frozenset[TopicPartition]) -> None:
         """Before partitions move: finish the batch under way, drop what is only gathered."""

@@ -11,6 +11,7 @@ from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
+from streams.domain.monitor_events import RecordedMonitor
 from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.replays import RecordedReplay
@@ -104,6 +105,9 @@ class EventLog(Protocol):
     async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
         """Append what scrapes of places tell; keeps their order within a place."""
 
+    async def append_monitor(self, event: RecordedMonitor) -> Position:
+        """Append a monitor's event."""
+
     async def reject(self, raw: RawRecord, reason: str, *, to: str, error: str = ...) -> None:
         """Put a record that cannot be processed into the dead-letter topic ``to``.
 
@@ -137,6 +141,7 @@ class JobQuery:
     """Empty: all; so with the two that follow."""
     url_prefix: str = ""
     batch_id: str = ""
+    monitor_id: str = ""
     created_from: datetime | None = None
     created_before: datetime | None = None
 
@@ -148,6 +153,7 @@ class JobQuery:
             and (not self.kind or job.kind == self.kind)
             and job.url.startswith(self.url_prefix)
             and (not self.batch_id or job.batch_id == self.batch_id)
+            and (not self.monitor_id or job.monitor_id == self.monitor_id)
             and (self.created_from is None or job.created_at >= self.created_from)
             and (self.created_before is None or job.created_at < self.created_before)
             and (self.before is None or (job.created_at, job.job_id) < self.before)

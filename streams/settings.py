@@ -47,6 +47,9 @@ class Settings:
     """Copies of each topic partition; 3 on a cluster."""
     event_retention_days: int = 0
     """Days that events, items and webhook events are kept in Kafka; 0: for ever."""
+    store_retention_days: int = 0
+    """Days that events, items and webhook events are kept in ClickHouse; 0: for ever.
+    ``scrapestream migrate`` puts it into effect. The row of a job stays."""
 
     instance_id: str = ""
     """Name of this process in its consumer group: unique, and the same after a restart, so that it
@@ -137,6 +140,10 @@ class Settings:
     """Longest body of ``POST /jobs/batch``, bytes."""
     max_batch_jobs: int = 25_000
     """Most requests in one ``POST /jobs/batch``."""
+    monitor_min_every_s: int = 300
+    """Shortest period of a monitor, seconds."""
+    max_monitors: int = 10_000
+    """Monitors that there may be."""
     webhook_timeout_s: float = 10.0
     """Time a webhook receiver has to answer, seconds."""
     webhook_tries: int = 3

@@ -47,6 +47,7 @@ WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 REPLAY_EVENTS = "replay-events"
 PLACE_EVENTS = "place-events"
+MONITOR_EVENTS = "monitor-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
 ERASURE_EVENTS = "erasure-events"
@@ -124,6 +125,13 @@ def all_topics() -> tuple[Topic, ...]:
             follows_setting=True,
             schemas=schemas_in("place"),
             doc="What scrapes of a place tell: its reviews, and what changed.",
+        ),
+        Topic(
+            name=MONITOR_EVENTS,
+            key="monitor_id",
+            retention_ms=FOR_EVER,  # whatever the setting: a monitor is the fold of all of them
+            schemas=schemas_in("monitor"),
+            doc="What became of monitors: their schedules, changes and runs.",
         ),
         Topic(
             name=WEBHOOK_DLQ,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import secrets
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from streams.domain.ids import new_traceparent
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(
@@ -33,11 +34,6 @@ class TraceContext:
 def traceparent_of(request: Request) -> str:
     """The trace context that the events of this request carry."""
     return str(request.state.traceparent)
-
-
-def new_traceparent() -> str:
-    """The context of a trace that begins here."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def is_request_id(text: str) -> bool:

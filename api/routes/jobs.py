@@ -68,7 +68,9 @@ def routes(api: Api) -> list[BaseRoute]:
     ]
 
 
-async def page_of_jobs(api: Api, request: Request, path: str, *, batch_id: str = "") -> Response:
+async def page_of_jobs(
+    api: Api, request: Request, path: str, *, batch_id: str = "", monitor_id: str = ""
+) -> Response:
     """A page of the list that the query asks for; ``path`` is where it is."""
     cursor = read_cursor(request, JobCursor)
     query = JobQuery(
@@ -76,6 +78,7 @@ async def page_of_jobs(api: Api, request: Request, path: str, *, batch_id: str =
         before=(cursor.created_at, cursor.job_id) if cursor else None,
         limit=read_limit(request, default=JOBS_A_PAGE, most=MOST_JOBS_A_PAGE),
         batch_id=batch_id,
+        monitor_id=monitor_id,
     )
     jobs, has_more = await api.jobs.page(query)
     following, headers = None, {}

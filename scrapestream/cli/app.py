@@ -52,6 +52,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "job": Verb("scrapestream.cli.job:app", "Show, follow, cancel, retry or clone a job.", JOBS),
     "batch": Verb("scrapestream.cli.batch:app", "Submit, show or cancel many jobs at once.", JOBS),
+    "monitor": Verb(
+        "scrapestream.cli.monitor:app",
+        "Scrape URLs again and again: add, list, pause, run or remove monitors.",
+        JOBS,
+    ),
     "events": Verb("scrapestream.cli.events:events", "Show what happened to a job.", JOBS),
     "export": Verb(
         "scrapestream.cli.export:export",
@@ -104,6 +109,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     "topics": Verb(
         "scrapestream.cli.roles:topics", "Create the topics and register the schemas.", ROLES
+    ),
+    "migrate": Verb(
+        "scrapestream.cli.migrate:migrate", "Bring ClickHouse to what this release needs.", ROLES
     ),
     "api": Verb("scrapestream.cli.roles:api", "Run the HTTP API.", ROLES),
     "orchestrator": Verb("scrapestream.cli.roles:orchestrator", "Run the orchestrator.", ROLES),

@@ -103,7 +103,7 @@ def scrape(
     """
     wanted = _Wanted(
         urls=_all_urls(urls or [], file),
-        request=_request(webhook, webhook_secret_env, priority),
+        request=webhook_request(webhook, webhook_secret_env, priority),
         follow=(output is not None) if follow is None else follow,
         output=output,
         form=format_of(output, form),
@@ -143,9 +143,14 @@ def _all_urls(urls: list[str], file: str | None) -> list[str]:
     return urls
 
 
-def _request(
+def webhook_request(
     webhook: str | None, secret_env: str | None, priority: Priority | None
 ) -> dict[str, Any]:
+    """The fields of a request for these options.
+
+    Raises:
+        CliError: a secret without a webhook, or none in its variable.
+    """
     request: dict[str, Any] = {}
     if webhook is not None:
         request["webhook_url"] = webhook

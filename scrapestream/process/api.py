@@ -10,6 +10,7 @@ from pathlib import Path
 from api.app import ApiParts, build_app
 from api.erased_store import ErasedStore
 from api.live_view import LiveView
+from api.monitor_view import MonitorView
 from api.server import open_socket, serve
 from schemas.catalog import item_schema
 from scrapers.contract import Scraper
@@ -42,6 +43,7 @@ async def run(settings: Settings) -> None:
     async with (
         open_log(settings, "api", ack_timeout_s=API_ACK_S) as log,
         open_reader(settings, "api-tail") as tail,
+        open_reader(settings, "api-monitors") as monitors_tail,
         open_reader(settings, "api-ends") as ends,
         open_reader(settings, "api-fleet") as heartbeats,
         open_reader(settings, "api-dlq", wait_ms=50) as letters,
@@ -60,6 +62,7 @@ async def run(settings: Settings) -> None:
             kinds=[kind.name for kind in catalogue.kinds],
         )
         log.erasures.on_request = lambda asked: live.memory.erase(asked.job_ids, erasures)
+        monitors = MonitorView(reader=monitors_tail, ends_reader=ends, records=log.records)
         fleet = Fleet()
         checks: dict[str, Callable[[], Awaitable[None]]] = {
             "kafka": admin.ping,
@@ -72,6 +75,7 @@ async def run(settings: Settings) -> None:
             event_log=log.event_log,
             store=store,
             live=live,
+            monitors=monitors,
             catalogue=catalogue,
             sealer=sealer,
             checks=checks,

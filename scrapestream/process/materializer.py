@@ -10,6 +10,7 @@ from scrapestream.process.replay import begin
 from scrapestream.wiring import LogParts, Readiness, open_log, worker_name
 from streams.adapters.blobs import open_result_files
 from streams.adapters.clickhouse import ClickHouse, open_clickhouse
+from streams.adapters.clickhouse_migrations import Migrator
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_group_reader
@@ -30,7 +31,12 @@ AGAIN_S = 5.0
 
 
 async def run(settings: Settings) -> None:
-    """Run until cancelled."""
+    """Run until cancelled.
+
+    Raises:
+        NewerStoreError: a later release has set the store up.
+        TopicReplacedError: a topic is not the one that the store was filled from.
+    """
     readiness = Readiness()
     files = open_result_files(settings)
     async with (
@@ -38,6 +44,7 @@ async def run(settings: Settings) -> None:
         open_clickhouse(settings) as clickhouse,
         role_server(settings.metrics_port, readiness.is_ready, readiness.registry),
     ):
+        await Migrator(clickhouse, settings.store_retention_days).pending()  # not a later release's
         materializer = Materializer(settings, clickhouse, parts.records, parts.event_log)
         replays = ReplayRunner(
             settings,

@@ -6,17 +6,22 @@ import asyncio
 import os
 from collections.abc import Mapping
 
-from scrapestream.wiring import Readiness, limits_of, open_broker_view, open_log
+from prometheus_client import CollectorRegistry, Gauge
+
+from scrapers.registry import all_scrapers
+from scrapestream.wiring import Readiness, limits_of, open_broker_view, open_log, open_store_late
 from streams.adapters.kafka_reader import open_reader
+from streams.agents.earlier_runs import EarlierRuns
 from streams.agents.faust_app import AgentApp, run_app
 from streams.agents.insist import insisting
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.past import Past
+from streams.agents.scheduler import Scheduler
 from streams.domain.dispatch import Dispatcher
 from streams.fleet_reader import FleetReader
 from streams.role_server import role_server
 from streams.settings import Settings
-from streams.topics import JOB_EVENTS
+from streams.topics import JOB_EVENTS, MONITOR_EVENTS
 
 PAST_WAIT_MS = 20  # reading the past changes its partitions often
 
@@ -29,7 +34,11 @@ async def run(settings: Settings) -> None:
         open_reader(
             settings, "orchestrator-past", marks="orchestrator-open", wait_ms=PAST_WAIT_MS
         ) as past_reader,
+        open_reader(
+            settings, "orchestrator-monitors", marks="orchestrator-open", wait_ms=PAST_WAIT_MS
+        ) as monitors_reader,
         open_broker_view(settings, "orchestrator") as broker,
+        open_store_late(settings) as store,
         open_reader(settings, "orchestrator-fleet") as heartbeats,
         role_server(settings.metrics_port, readiness.is_ready, readiness.registry),
     ):
@@ -49,12 +58,25 @@ async def run(settings: Settings) -> None:
         )
         orchestrator.dispatching.silent_s = fleet.silent_s
 
+        scheduler = Scheduler(
+            parts.event_log,
+            EarlierRuns(store, broker, {one.name: one.item_id for one in all_scrapers().values()}),
+            Past(monitors_reader, MONITOR_EVENTS, parts.records.learn),
+            parts.records.read_monitor,
+        )
+
+        _measure(scheduler, readiness.registry)
+
         async def sweep(assigned: Mapping[str, frozenset[int]]) -> None:
             await orchestrator.sweep(assigned[JOB_EVENTS])
+            await scheduler.sweep(assigned[MONITOR_EVENTS])
 
         app = AgentApp(
             name="orchestrator",
-            handlers={JOB_EVENTS: insisting(parts.records.learn, orchestrator.react)},
+            handlers={
+                JOB_EVENTS: insisting(parts.records.learn, orchestrator.react),
+                MONITOR_EVENTS: insisting(parts.records.learn, scheduler.react),
+            },
             sweep=sweep,
         )
         following = asyncio.create_task(fleet.run())
@@ -64,3 +86,16 @@ async def run(settings: Settings) -> None:
             following.cancel()
             await asyncio.wait([following])
             await orchestrator.close()
+            await scheduler.close()
+
+
+def _measure(scheduler: Scheduler, registry: CollectorRegistry) -> None:
+    """Show what the scheduler looks after, and how late it is."""
+    monitors = Gauge("monitors", "Monitors of this process.", registry=registry)
+    monitors.set_function(scheduler.count)
+    overdue = Gauge(
+        "monitor_overdue_seconds",
+        "Lateness of the run of a monitor that is due longest.",
+        registry=registry,
+    )
+    overdue.set_function(scheduler.overdue_s)

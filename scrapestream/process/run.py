@@ -34,3 +34,9 @@ async def _until_told(role: Coroutine[Any, Any, None]) -> None:
         await task
     except asyncio.CancelledError:
         return  # told to stop; what was open is closed
+    except ExceptionGroup as group:
+        # As a rule one of the things that run side by side fails: its own error says what to do.
+        error: Exception = group
+        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+            [error] = error.exceptions
+        raise error from None

@@ -12,6 +12,7 @@ from schemas.codec import register_schemas
 from schemas.errors import RegistryError
 from schemas.registry import HttpRegistry
 from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_migrations import Migrator
 from streams.adapters.kafka_admin import open_admin
 from streams.errors import RegistryUnavailableError, UnavailableError
 from streams.settings import Settings
@@ -61,7 +62,7 @@ async def _register(settings: Settings) -> Mapping[str, int]:
 
 async def _create_tables(settings: Settings) -> None:
     async with open_clickhouse(settings) as clickhouse:
-        await clickhouse.create_tables()
+        await Migrator(clickhouse, settings.store_retention_days).apply()
 
 
 async def _patiently(step: Callable[[], Awaitable[T]]) -> T:

@@ -21,9 +21,6 @@ from streams.errors import (
     ScrapestreamError,
     StoreUnavailableError,
 )
-from streams.projections import personal_keys
-from streams.projections.analytics import all_views
-from streams.projections.catalogue import all_projections
 from streams.projections.projection import Projection, Row
 from streams.settings import Settings
 
@@ -109,14 +106,6 @@ class ClickHouse:
             raise _refused(error) from error
         except AWAY as error:
             raise _away(error) from error
-
-    async def create_tables(self) -> None:
-        """Create what is missing, then the views over it; safe to repeat."""
-        for projection in (*all_projections(), personal_keys.projection):
-            for statement in projection.ddl():
-                await self.run(statement)
-        for view in all_views():
-            await self.run(view.ddl())
 
 
 @asynccontextmanager

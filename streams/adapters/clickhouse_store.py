@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.log_positions import LogPositions
 from streams.adapters.record_types import JOB_EVENT_TYPES
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
@@ -38,6 +39,7 @@ class ClickHouseStore:
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
+        self._positions = LogPositions(clickhouse)
 
     async def find_job(self, job_id: JobId) -> Job | None:
         rows = await self._clickhouse.rows(
@@ -62,7 +64,11 @@ class ClickHouseStore:
         if query.statuses:
             where.append("status IN {statuses:Array(String)}")
             parameters["statuses"] = sorted(query.statuses)
-        for column, value in (("kind", query.kind), ("batch_id", query.batch_id)):
+        for column, value in (
+            ("kind", query.kind),
+            ("batch_id", query.batch_id),
+            ("monitor_id", query.monitor_id),
+        ):
             if value:
                 where.append(f"{column} = {{{column}:String}}")
                 parameters[column] = value
@@ -119,6 +125,10 @@ class ClickHouseStore:
         return [float(seconds) for (seconds,) in rows]
 
     async def stored_ends(self, topic: str) -> Mapping[int, int]:
+        return await self._positions.of(topic)
+
+    async def ends_of_rows(self, topic: str) -> Mapping[int, int]:
+        """For each partition, the offset after the last stored row: looks at every row."""
         rows = await self._clickhouse.rows(
             f"SELECT partition, max(offset) + 1 FROM {TABLES[topic]} GROUP BY partition"
         )

@@ -11,6 +11,7 @@ from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
+from streams.domain.monitor_events import RecordedMonitor
 from streams.domain.place import PlaceScraped, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent
 from streams.domain.replays import RecordedReplay
@@ -81,6 +82,10 @@ class RecordEventLog:
                 share = [await _sealed_place_event(new, self._sealing) for new in share]
             positions += await self._writer.send([self._records.place_event(new) for new in share])
         return positions
+
+    async def append_monitor(self, event: RecordedMonitor) -> Position:
+        [position] = await self._writer.send([self._records.monitor(event)])
+        return position
 
     async def reject(
         self, raw: RawRecord, reason: str, *, to: str, error: str = UNREADABLE

@@ -8,6 +8,7 @@ from schemas.catalog import schemas_in
 from streams.domain.erasure import ErasureCompleted, ErasureEvent, ErasureRequested
 from streams.domain.events import AUTHORS, JobEvent
 from streams.domain.fleet import DrainWorker
+from streams.domain.monitor_events import MONITOR_AUTHORS, MonitorEvent
 from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
 from streams.domain.replays import ReplayEvent
 from streams.domain.tasks import StopAttempt
@@ -22,6 +23,7 @@ JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AU
 DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
     cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
 }
+MONITOR_TYPES: Mapping[str, type[MonitorEvent]] = {cls.__name__: cls for cls in MONITOR_AUTHORS}
 ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
     cls.__name__: cls for cls in (StopAttempt, DrainWorker)
 }

@@ -10,34 +10,21 @@ import msgspec
 
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
+from streams.adapters import record_parts as parts
+from streams.adapters import record_types as kinds
 from streams.adapters.record_parts import (
-    ENVELOPE,
-    LAST_OWN_HEADER,
     Envelope,
     built,
-    ce_time,
-    ce_type,
     envelope_in,
     fields_of,
-    key_id_of,
-    nothing,
     traceparent_of,
-    unsealed_item,
-    unsealed_place_event,
     with_key,
-)
-from streams.adapters.record_types import (
-    DELIVERY_TYPES,
-    ERASURE_TYPES,
-    ITEM_TYPES,
-    JOB_EVENT_TYPES,
-    ORDER_TYPES,
-    REPLAY_TYPES,
 )
 from streams.domain.erasure import ErasureEvent, ErasureRequested, Erasures, RecordedErasure
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
+from streams.domain.monitor_events import RecordedMonitor
 from streams.domain.place import PLACE_EVENT_TYPES, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.replays import RecordedReplay
@@ -49,6 +36,7 @@ from streams.ports import NewRecord, RawRecord
 from streams.topics import (
     ERASURE_EVENTS,
     JOB_EVENTS,
+    MONITOR_EVENTS,
     PLACE_EVENTS,
     REPLAY_EVENTS,
     SCRAPED_ITEMS,
@@ -73,7 +61,7 @@ class Records:
         self._codec = codec
         self.erasures = Erasures() if erasures is None else erasures
         """What is left out of all that is read."""
-        self.catch_up: Callable[[], Awaitable[None]] = nothing
+        self.catch_up: Callable[[], Awaitable[None]] = parts.nothing
         """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
         self.keys: PersonalKeys | None = None
         """For items that are encrypted; without, they are read as they are."""
@@ -84,13 +72,12 @@ class Records:
         """Fetch schemas and keys not seen before.
 
         Raises:
-            RegistryError: the registry is away; call again.
-            LogUnavailableError: the keys of encrypted items cannot be read; call again.
+            RegistryError, LogUnavailableError: the registry is away, or the keys; call again.
         """
         raws = list(raws)
         await self._codec.learn([raw.value for raw in raws])
         if self.keys is not None:
-            named = (key_id_of(raw) for raw in raws if raw.topic in SEALED_TOPICS)
+            named = (parts.key_id_of(raw) for raw in raws if raw.topic in SEALED_TOPICS)
             await self.keys.learn(key_id for key_id in named if key_id is not None)
 
     def event(self, new: NewEvent) -> NewRecord:
@@ -118,25 +105,18 @@ class Records:
     def order(self, order: StopAttempt | DrainWorker) -> NewRecord:
         """The record of an order to a worker."""
         if isinstance(order, DrainWorker):
-            envelope = Envelope(event_id=new_job_id(), job_id="")
-            return self._record(
-                WORKER_CONTROL, "DrainWorker", order.worker, envelope, fields_of(order)
-            )
-        return self._stop(order)
+            named, job_id = str(new_job_id()), ""
+        else:
+            ordinal, job_id = f"{order.worker}:{order.reason}", str(order.job_id)
+            named = event_id(job_id, "StopAttempt", order.attempt, ordinal)
+        envelope, name = Envelope(event_id=named, job_id=job_id), type(order).__name__
+        return self._record(WORKER_CONTROL, name, order.worker, envelope, fields_of(order))
 
     def report(self, report: WorkerReported) -> NewRecord:
         """The record of what a worker says of itself."""
         envelope = Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
-        fields = fields_of(report)
-        return self._record(WORKER_HEARTBEATS, "WorkerReported", report.worker, envelope, fields)
-
-    def _stop(self, stop: StopAttempt) -> NewRecord:
-        ordinal = f"{stop.worker}:{stop.reason}"
-        envelope = Envelope(
-            event_id=event_id(stop.job_id, "StopAttempt", stop.attempt, ordinal),
-            job_id=stop.job_id,
-        )
-        return self._record(WORKER_CONTROL, "StopAttempt", stop.worker, envelope, fields_of(stop))
+        fields, name = fields_of(report), "WorkerReported"
+        return self._record(WORKER_HEARTBEATS, name, report.worker, envelope, fields)
 
     def delivery(self, new: RecordedDelivery) -> NewRecord:
         """The record of a webhook delivery's event."""
@@ -156,19 +136,23 @@ class Records:
         """The record of a replay's event."""
         envelope = Envelope(event_id=new.event_id, job_id="", at=new.occurred_at)
         fields = {"replay_id": new.replay_id, **fields_of(new.event)}
-        return self._record(
-            REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
-        )
+        name = type(new.event).__name__
+        return self._record(REPLAY_EVENTS, name, new.replay_id, envelope, fields)
 
     def place_event(self, new: RecordedPlaceEvent) -> NewRecord:
         """The record of a place event."""
         fields = {"place_id": new.place_id, **fields_of(new.event)}
-        name = type(new.event).__name__
-        return with_key(self._record(PLACE_EVENTS, name, new.place_id, new, fields), new.key_id)
+        record = self._record(PLACE_EVENTS, type(new.event).__name__, new.place_id, new, fields)
+        return with_key(record, new.key_id)
+
+    def monitor(self, new: RecordedMonitor) -> NewRecord:
+        """The record of a monitor's event."""
+        fields = {"monitor_id": new.monitor_id, **fields_of(new.event)}
+        return self._record(MONITOR_EVENTS, type(new.event).__name__, new.monitor_id, new, fields)
 
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
-        name, record = self._decoded(raw, JOB_EVENT_TYPES)
+        name, record = self._decoded(raw, kinds.JOB_EVENT_TYPES)
         recorded = Recorded(
             # Spelled out, in their order: this is called for every event that a process reads.
             record["job_id"],
@@ -177,22 +161,22 @@ class Records:
             record["occurred_at"],
             raw.partition,
             raw.offset,
-            built(record, JOB_EVENT_TYPES[name]),
+            built(record, kinds.JOB_EVENT_TYPES[name]),
             traceparent_of(raw),
         )
         return self.erasures.event(recorded) if self.erasures.jobs else recorded
 
     def read_item(self, raw: RawRecord) -> RecordedItem:
         """An item."""
-        name, record = self._decoded(raw, ITEM_TYPES)
+        name, record = self._decoded(raw, kinds.ITEM_TYPES)
         item = RecordedItem(
             **envelope_in(record),
             partition=raw.partition,
             offset=raw.offset,
             schema=name,
-            fields={field: value for field, value in record.items() if field not in ENVELOPE},
+            fields={field: value for field, value in record.items() if field not in parts.ENVELOPE},
         )
-        item = unsealed_item(item, key_id_of(raw), self.keys)
+        item = parts.unsealed_item(item, parts.key_id_of(raw), self.keys)
         return self.erasures.item(item) if self.erasures else item
 
     def read_task(self, raw: RawRecord) -> ScrapeTask:
@@ -202,8 +186,8 @@ class Records:
 
     def read_order(self, raw: RawRecord) -> StopAttempt | DrainWorker:
         """An order to a worker."""
-        name, record = self._decoded(raw, ORDER_TYPES)
-        return built(record, ORDER_TYPES[name])
+        name, record = self._decoded(raw, kinds.ORDER_TYPES)
+        return built(record, kinds.ORDER_TYPES[name])
 
     def read_report(self, raw: RawRecord) -> WorkerReported:
         """What a worker says of itself."""
@@ -212,32 +196,33 @@ class Records:
 
     def read_delivery(self, raw: RawRecord) -> RecordedDelivery:
         """A webhook delivery's event."""
-        name, record = self._decoded(raw, DELIVERY_TYPES)
+        name, record = self._decoded(raw, kinds.DELIVERY_TYPES)
         delivery = RecordedDelivery(
             **envelope_in(record),
             delivery_id=record["delivery_id"],
             partition=raw.partition,
             offset=raw.offset,
-            event=built(record, DELIVERY_TYPES[name]),
+            event=built(record, kinds.DELIVERY_TYPES[name]),
             traceparent=traceparent_of(raw),
         )
         return self.erasures.delivery(delivery) if self.erasures.jobs else delivery
 
     def read_erasure(self, raw: RawRecord) -> RecordedErasure:
         """An erasure's event."""
-        name, record = self._decoded(raw, ERASURE_TYPES)
+        name, record = self._decoded(raw, kinds.ERASURE_TYPES)
         return RecordedErasure(
-            event=built(record, ERASURE_TYPES[name]), occurred_at=record["occurred_at"]
+            event=built(record, kinds.ERASURE_TYPES[name]),
+            occurred_at=record["occurred_at"],
         )
 
     def read_replay(self, raw: RawRecord) -> RecordedReplay:
         """A replay's event."""
-        name, record = self._decoded(raw, REPLAY_TYPES)
+        name, record = self._decoded(raw, kinds.REPLAY_TYPES)
         return RecordedReplay(
             replay_id=record["replay_id"],
             event_id=record["event_id"],
             occurred_at=record["occurred_at"],
-            event=built(record, REPLAY_TYPES[name]),
+            event=built(record, kinds.REPLAY_TYPES[name]),
         )
 
     def read_place_event(self, raw: RawRecord) -> RecordedPlaceEvent:
@@ -251,15 +236,32 @@ class Records:
             event=built(record, PLACE_EVENT_TYPES[name]),
             traceparent=traceparent_of(raw),
         )
-        recorded = unsealed_place_event(recorded, key_id_of(raw), self.keys)
+        recorded = parts.unsealed_place_event(recorded, parts.key_id_of(raw), self.keys)
         return self.erasures.place_event(recorded) if self.erasures else recorded
+
+    def read_monitor(self, raw: RawRecord) -> RecordedMonitor:
+        """A monitor's event."""
+        name, record = self._decoded(raw, kinds.MONITOR_TYPES)
+        return RecordedMonitor(
+            **envelope_in(record),
+            monitor_id=record["monitor_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=built(record, kinds.MONITOR_TYPES[name]),
+            traceparent=traceparent_of(raw),
+        )
 
     def _record(
         self,
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | RecordedPlaceEvent | Envelope,
+        envelope: NewEvent
+        | NewItem
+        | RecordedDelivery
+        | RecordedPlaceEvent
+        | RecordedMonitor
+        | Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {
@@ -272,11 +274,11 @@ class Records:
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", envelope.event_id.encode()),
-            ("ce_type", ce_type(name)),
+            ("parts.ce_type", parts.ce_type(name)),
             ("ce_source", self._source),
-            ("ce_time", ce_time(envelope.occurred_at)),
+            ("parts.ce_time", parts.ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
-            (LAST_OWN_HEADER, b"application/avro"),
+            (parts.LAST_OWN_HEADER, b"application/avro"),
         ]
         if envelope.traceparent:
             headers.append(("traceparent", envelope.traceparent.encode()))

@@ -64,6 +64,8 @@ class ScrapeRequested:
     """The ended job that this one tries again; else empty."""
     cloned_from: str = ""
     """The job whose request this one repeats; else empty."""
+    monitor_id: str = ""
+    """The monitor that it is a run of; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,3 +283,10 @@ AUTHORS: Mapping[type[JobEvent], Author] = {
     ResultsStored: Author.MATERIALIZER,
 }
 """The single-writer rule as data. A test compares it with what each role appends."""
+
+
+def author_of(event: JobEvent) -> Author:
+    """The one role that may have appended ``event``: a monitor's runs are the scheduler's."""
+    if isinstance(event, ScrapeRequested) and event.monitor_id:
+        return Author.ORCHESTRATOR
+    return AUTHORS[type(event)]

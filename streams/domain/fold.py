@@ -115,6 +115,7 @@ def _asked(recorded: Recorded) -> Job:
         batch_id=event.batch_id,
         retry_of=event.retry_of,
         cloned_from=event.cloned_from,
+        monitor_id=event.monitor_id,
         created_at=recorded.occurred_at,
         updated_at=recorded.occurred_at,
         attempt_changed_at=recorded.occurred_at,

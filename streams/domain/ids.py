@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from datetime import UTC, datetime
 from typing import NewType
 
 JobId = NewType("JobId", str)
@@ -41,6 +42,22 @@ def batch_job_id(batch_id: str, index: int) -> JobId:
 def retry_job_id(job_id: str) -> JobId:
     """The id of the job that tries ``job_id`` again: asking twice makes one."""
     return JobId(uuid.uuid5(NAMESPACE, f"{job_id}/retry").hex)
+
+
+def keyed_monitor_id(tenant: str, key: str) -> str:
+    """The id of the monitor that ``tenant`` asked for with an idempotency key."""
+    return uuid.uuid5(NAMESPACE, f"{tenant}/monitor/{key}").hex
+
+
+def monitor_job_id(monitor_id: str, due_at: datetime) -> JobId:
+    """The id of a monitor's run by when it was due: whoever starts it, it is one job."""
+    at = due_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return JobId(uuid.uuid5(NAMESPACE, f"{monitor_id}/run/{at}").hex)
+
+
+def new_traceparent() -> str:
+    """The W3C trace context of a trace that begins here."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def event_id(job_id: str, type_name: str, attempt: int = 0, ordinal: str | int = 0) -> str:

@@ -71,6 +71,7 @@ class Job:
     batch_id: str = ""
     retry_of: str = ""
     cloned_from: str = ""
+    monitor_id: str = ""
 
     status: Status = Status.QUEUED
     created_at: datetime

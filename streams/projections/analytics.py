@@ -135,4 +135,73 @@ def all_views() -> Sequence[View]:
                 GROUP BY kind, schema""",
             doc="What was found, by kind of scrape and schema.",
         ),
+        View(
+            name="attempts",
+            select="""
+                SELECT job_id,
+                    JSONExtractInt(payload, 'attempt') AS attempt,
+                    any(tenant) AS tenant,
+                    maxIf(JSONExtractString(payload, 'worker'), type = 'AttemptStarted') AS worker,
+                    minIfOrNull(occurred_at, type = 'AttemptScheduled') AS scheduled_at,
+                    minIfOrNull(occurred_at, type = 'AttemptStarted') AS started_at,
+                    minIfOrNull(occurred_at, type IN ('AttemptSucceeded', 'AttemptFailed',
+                        'AttemptStopped', 'AttemptReleased', 'AttemptLost')) AS ended_at,
+                    argMinIf(type, offset, type IN ('AttemptSucceeded', 'AttemptFailed',
+                        'AttemptStopped', 'AttemptReleased', 'AttemptLost')) AS how,
+                    argMaxIf(JSONExtractString(payload, 'reason'), offset,
+                        type IN ('AttemptFailed', 'AttemptStopped', 'AttemptReleased',
+                        'AttemptLost')) AS reason,
+                    max(greatest(JSONExtractInt(payload, 'items_seen'),
+                        JSONExtractInt(payload, 'items_count'))) AS items_count
+                FROM job_events
+                WHERE type IN ('AttemptScheduled', 'AttemptStarted', 'ProgressReported',
+                    'AttemptSucceeded', 'AttemptFailed', 'AttemptStopped', 'AttemptReleased',
+                    'AttemptLost')
+                GROUP BY job_id, attempt""",
+            doc="Attempts: who, when, how they ended and with how many items.",
+        ),
+        View(
+            name="progress_by_minute",
+            select="""
+                SELECT job_id, toStartOfMinute(occurred_at) AS minute,
+                    count() AS reports,
+                    max(JSONExtractInt(payload, 'items_seen')) AS items_seen,
+                    argMax(JSONExtractString(payload, 'stage'), offset) AS stage
+                FROM job_events WHERE type = 'ProgressReported'
+                GROUP BY job_id, minute""",
+            doc="How far each job was at the end of each minute.",
+        ),
+        View(
+            name="reviews",
+            select="""
+                SELECT job_id, tenant, position, occurred_at AS found_at,
+                    JSONExtractString(fields, 'review_id') AS review_id,
+                    JSONExtract(fields, 'author_name', 'Nullable(String)') AS author_name,
+                    JSONExtract(fields, 'rating', 'Nullable(Float64)') AS rating,
+                    JSONExtract(fields, 'text', 'Nullable(String)') AS text,
+                    JSONExtract(fields, 'language', 'Nullable(String)') AS language,
+                    parseDateTime64BestEffortOrNull(
+                        JSONExtractString(fields, 'published_at'), 6, 'UTC') AS published_at,
+                    JSONExtract(fields, 'likes', 'Nullable(Int64)') AS likes,
+                    JSONExtract(fields, 'photo_urls', 'Array(String)') AS photo_urls,
+                    JSONExtract(fields, 'owner_response_text', 'Nullable(String)')
+                        AS owner_response_text,
+                    JSONExtract(fields, 'source', 'Nullable(String)') AS source
+                FROM items WHERE schema = 'GoogleReview'""",
+            doc="Reviews with typed columns, each once a job.",
+        ),
+        View(
+            name="webhook_attempts",
+            select="""
+                SELECT delivery_id, job_id, tenant, occurred_at,
+                    JSONExtractInt(payload, 'attempt') AS attempt,
+                    JSONExtractBool(payload, 'ok') AS ok,
+                    JSONExtract(payload, 'status_code', 'Nullable(Int32)') AS status_code,
+                    JSONExtract(payload, 'error', 'Nullable(String)') AS error,
+                    JSONExtractFloat(payload, 'duration_ms') AS duration_ms,
+                    parseDateTime64BestEffortOrNull(
+                        JSONExtractString(payload, 'next_at'), 6, 'UTC') AS next_at
+                FROM webhook_events WHERE type = 'DeliveryAttempted'""",
+            doc="Every try to deliver a webhook.",
+        ),
     )

@@ -31,6 +31,7 @@ def row(job: Job) -> Row:
         job.offset,
         msgspec.json.encode(without_secret(job)).decode(),
         job.batch_id,
+        job.monitor_id,
     )
 
 
@@ -67,8 +68,9 @@ projection = Projection(
         ("partition", "Int32"),
         ("offset", "Int64"),
         ("state", "String CODEC(ZSTD(3))"),
-        # Added later; jobs from before it existed belong to no batch, as its default says.
+        # Added later; jobs from before belong to no batch or monitor, as the default says.
         ("batch_id", "String"),
+        ("monitor_id", "String"),
     ),
     order_by="job_id",
     newest_by="offset",

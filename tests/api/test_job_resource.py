@@ -56,6 +56,7 @@ async def test_a_new_job_has_every_field_of_the_contract(world: World) -> None:
         "batch_id": None,
         "retry_of": None,
         "cloned_from": None,
+        "monitor_id": None,
     }
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from api.known_items import MOST_IDS
 from streams.domain.events import ScrapeRequested
 from streams.domain.ids import JobId
+from streams.known_items import MOST_IDS
 from tests.api.job_events import PLACE
 from tests.api.test_reviews_resource import finished
 from tests.api.world import World

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from api.app import ApiParts, api_of, build_app
 from api.job_memory import JobMemory
 from api.live_view import LiveView
+from api.monitor_view import MonitorView
 from api.pause import Pause
 from api.server import open_socket, serve
 from schemas.codec import Codec, open_codec, register_schemas
@@ -97,6 +98,7 @@ class World:
             event_log=self.log,
             store=self.store,
             live=live,
+            monitors=MonitorView(reader=MemoryReader(self.broker), records=self.records("api")),
             catalogue=Catalogue(kinds=[GOOGLE]),
             sealer=self.sealer,
             checks={"kafka": self._check_kafka, "clickhouse": self.store.ping},
@@ -183,6 +185,7 @@ class World:
     async def _run_behind(self, app: Starlette, live: LiveView) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(live.run())
+            group.create_task(api_of(app).parts.monitors.run())
             group.create_task(api_of(app).health.watch())
 
     def records(self, role: str) -> Records:

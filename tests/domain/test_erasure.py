@@ -105,6 +105,7 @@ def test_nothing_that_somebody_wrote_is_left_of_a_forgotten_job(event: JobEvent)
 def test_every_text_of_an_event_is_either_emptied_or_known_to_be_ours() -> None:
     ours = {
         *("kind", "priority", "worker", "stage", "outcome", "batch_id", "retry_of", "cloned_from"),
+        "monitor_id",
         *("request_fingerprint", "webhook", "items", "selectors", "sources"),
         *("key", "sha256"),  # of a file of results: by day and job
     }

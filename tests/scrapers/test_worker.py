@@ -65,6 +65,9 @@ class MemoryTaskReader(MemoryReader):
         self.committed.update(positions)
         return True
 
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._positions[partition] = offset
+
     def assigned(self) -> frozenset[TopicPartition]:
         return frozenset(self._positions)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,14 +89,14 @@ async def test_what_was_taken_before_partitions_moved_is_dropped() -> None:
 
 def ending(offset: int, at: str, partition: int) -> RawRecord:
     headers = [("ce_time", at.encode())]
-    return replace(raw(offset, partition=partition), topic=JOB_EVENTS, headers=headers)
+    return raw(offset, partition=partition)._replace(topic=JOB_EVENTS, headers=headers)
 
 
 def test_jobs_are_compared_in_the_order_they_ended_in() -> None:
     late = ending(1, "2026-11-22T12:00:01+00:00", 0)
     soon = ending(7, "2026-11-22T12:00:00.500000+00:00", 5)
     untold = ending(9, "?", 2)
-    scrapes = [replace(raw(offset), topic=PLACE_EVENTS) for offset in (4, 5)]
+    scrapes = [raw(offset)._replace(topic=PLACE_EVENTS) for offset in (4, 5)]
     mixed = [late, scrapes[1], soon, untold, scrapes[0]]
     assert sorted(mixed, key=in_order) == [*scrapes, untold, soon, late]
 
