@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from api.batches import BatchBoard
 from api.story import Story
+from streams.domain.erasure import Erasures
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job, Status
@@ -105,6 +106,14 @@ class JobMemory:
         for job in stored:
             if job.job_id not in self._entries:
                 self.put(job, memory_from=starts.get(job.partition, 0))
+
+    def erase(self, job_ids: Iterable[str], erasures: Erasures) -> None:
+        """Keep of these jobs only what is left of them."""
+        for entry in (self._entries.get(JobId(job_id)) for job_id in job_ids):
+            if entry is not None:
+                entry.job = erasures.job(entry.job)
+                entry.events = [erasures.event(recorded) for recorded in entry.events]
+                entry.story = None  # who listens has heard it; the next one hears what is left
 
     def forget(self, stored_ends: Mapping[int, int]) -> None:
         """Shrink below the bounds, the oldest ended jobs first, as far as the store has them."""

@@ -18,7 +18,10 @@ from api.queue_view import QueueView
 from api.sse import OpenStreams
 from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
+from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
+from streams.personal_keys import PersonalKeys
+from streams.place_queries import PlaceReader
 from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
 from streams.sealing import Sealer
@@ -52,8 +55,14 @@ class ApiParts:
     """Keeps ``fleet`` as it is in the log; runs while the API serves."""
     tenant_weight: Callable[[str], float] = lambda _: 1.0
     """A tenant's share of the workers, as the orchestrators know it."""
+    erasures: Erasures = field(default_factory=Erasures)
+    """What must be forgotten."""
+    keys: PersonalKeys | None = None
+    """The keys of encrypted reviews."""
     files: ResultFiles | None = None
     """Where results are kept as files; None: they are not."""
+    places: PlaceReader | None = None
+    """None: without ``/places``."""
     disk_path: Path = Path()
     """The disk whose use ``/health/detailed`` shows."""
 

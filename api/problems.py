@@ -84,28 +84,23 @@ KINDS: Mapping[str, ProblemKind] = {
             "Ask for an event that `detail` names, or for a time that has come.",
         ),
         ProblemKind(
-            "unknown_batch",
-            404,
-            "There is no batch of this id",
-            "Use the `batch_id` that POST /jobs/batch answered with.",
+            "unknown_batch", 404, "No such batch", "Use the `batch_id` of POST /jobs/batch."
         ),
+        ProblemKind("unknown_place", 404, "No such place", "Use a `place_id` of GET /places."),
         ProblemKind(
             "unknown_monitor",
             404,
-            "There is no monitor of this id",
+            "There is no such monitor",
             "Use a `monitor_id` of GET /monitors.",
         ),
         ProblemKind(
-            "unknown_letter",
-            404,
-            "There is no dead letter at this place",
-            "Use an `id` of GET /dlq as the path.",
+            "unknown_letter", 404, "No such dead letter", "Use an `id` of GET /dlq as the path."
         ),
         ProblemKind(
-            "unknown_replay",
-            404,
-            "There is no replay of this id",
-            "Use a `replay_id` of GET /replays.",
+            "unknown_key", 404, "There is no such key", "Leave its records out: they are forgotten."
+        ),
+        ProblemKind(
+            "unknown_replay", 404, "There is no such replay", "Use a `replay_id` of GET /replays."
         ),
         ProblemKind(
             "replay_running",
@@ -114,16 +109,10 @@ KINDS: Mapping[str, ProblemKind] = {
             "Wait until the one that `detail` names has ended, or stop it.",
         ),
         ProblemKind(
-            "results.none",
-            404,
-            "The job has no file of results",
-            "GET /jobs/{job_id}/reviews gives the reviews.",
+            "results.none", 404, "The job has no file of results", "Use GET /jobs/{job_id}/reviews."
         ),
         ProblemKind(
-            "results.gone",
-            410,
-            "The file of results was deleted",
-            "GET /jobs/{job_id}/reviews gives the reviews.",
+            "results.gone", 410, "The file of results is deleted", "Use GET /jobs/{job_id}/reviews."
         ),
         ProblemKind(
             "method_not_allowed",
@@ -132,10 +121,7 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use a method that the `Allow` header names.",
         ),
         ProblemKind(
-            "body_too_large",
-            413,
-            "The body is too large",
-            "Send less: one URL and a few small fields.",
+            "body_too_large", 413, "The body is too large", "Send less: one URL, a few fields."
         ),
         ProblemKind(
             "unsupported_media_type",
@@ -144,16 +130,10 @@ KINDS: Mapping[str, ProblemKind] = {
             "Send `Content-Type: application/json`.",
         ),
         ProblemKind(
-            "job_open",
-            409,
-            "The job has not ended",
-            "Wait for its end, or cancel it; then try it again.",
+            "job_open", 409, "The job has not ended", "Wait for its end, or cancel it first."
         ),
         ProblemKind(
-            "job_complete",
-            409,
-            "The job has all that there was",
-            "Clone it to scrape the same page anew.",
+            "job_complete", 409, "The job has all that there was", "Clone it to scrape it anew."
         ),
         ProblemKind(
             "request_gone",

@@ -34,7 +34,16 @@ SIZES = (1, 10, 40, 90)
 LATENCY_MS = 100
 END_WITHIN_S = 240.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
-ROLES = ("api", "api-2", "orchestrator", "orchestrator-2", "materializer", "webhooks", "worker")
+ROLES = (
+    "api",
+    "api-2",
+    "orchestrator",
+    "orchestrator-2",
+    "materializer",
+    "webhooks",
+    "places",
+    "worker",
+)
 
 
 async def measure(directory: Path) -> None:

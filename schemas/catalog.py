@@ -11,7 +11,7 @@ from typing import Any
 
 from fastavro import parse_schema
 
-FOLDERS = ("job", "items", "tasks", "webhook", "monitor", "replay")
+FOLDERS = ("job", "items", "tasks", "webhook", "erasure", "replay", "place", "monitor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,8 +49,11 @@ class AttemptLog:
         run: str,
         item_schema: str,
         item_id: str,
+        is_refused: Callable[[Item], bool] = lambda _: False,
     ) -> None:
+        """``is_refused``: an item that must not be stored, whose author has objected."""
         self._task = task
+        self._is_refused = is_refused
         self._log = event_log
         self._worker = worker
         self._run = run
@@ -112,7 +115,8 @@ class AttemptLog:
         Raises:
             InvalidItemError: one does not fit its schema; none of ``items`` was appended.
         """
-        found = {str(item[self._item_id]): item for item in items}
+        wanted = (item for item in items if not self._is_refused(item))
+        found = {str(item[self._item_id]): item for item in wanted}
         fresh = {item_id: item for item_id, item in found.items() if item_id not in self._ids}
         if not fresh:
             return

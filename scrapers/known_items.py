@@ -44,7 +44,9 @@ class KnownItems:
                     if raw.key != task.job_id.encode():
                         continue
                     try:
-                        known.add(str(self._records.read_item(raw).fields[item_id]))
+                        fields = self._records.read_item(raw).fields
+                        if item_id in fields:  # one that must be forgotten has none
+                            known.add(str(fields[item_id]))
                     except UnreadableRecordError as error:
                         log.warning("item is unreadable", extra={"reason": str(error)})
                 position = await self._reader.position(place)

@@ -73,8 +73,7 @@ class Worker:
         self._may_take = asyncio.Event()
         """Set while a slot is idle and it does not drain."""
         self._is_draining = False
-        self._is_leaving = False
-        self._is_stopped = False
+        self._is_leaving = self._is_stopped = False
         self._tasks: TaskQueue | None = None
         self._started_at = datetime.now(UTC)
         self._reporter = Reporter(event_log, self.report)
@@ -234,6 +233,7 @@ class Worker:
             run=self._run,
             item_schema=item_schema(scraper.item_schema).name if scraper else "",
             item_id=scraper.item_id if scraper else "",
+            is_refused=self._records.erasures.is_by_forgotten_author,
         )
         await attempt_log.claim(self._settings.lease_s)
         if scraper is None:

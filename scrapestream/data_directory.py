@@ -21,6 +21,7 @@ from scrapestream.guardian import is_alive
 from streams.errors import PartFailedError
 
 PORTS = range(20_000, 32_000)  # below the range that the kernel gives to outgoing connections
+PERSONAL_KEY = "personal-key"  # the file's name
 SAME_START_S = 1.0  # psutil's clock of a process start is not exact
 
 
@@ -141,6 +142,14 @@ class DataDirectory:
     def secret_key(self) -> str:
         """The key of the webhook secrets, made once."""
         return self._kept("secret-key", lambda: Fernet.generate_key().decode())
+
+    def personal_key(self) -> str:
+        """The key of the keys of encrypted reviews, made once."""
+        return self._kept(PERSONAL_KEY, lambda: Fernet.generate_key().decode())
+
+    def find_personal_key(self) -> str:
+        """The same, when there is one; else empty."""
+        return self.personal_key() if (self.path / PERSONAL_KEY).exists() else ""
 
     def port(self, name: str) -> int:
         """A free port of 127.0.0.1: the same as last time when nobody took it meanwhile."""

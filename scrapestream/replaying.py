@@ -98,9 +98,13 @@ async def replay_into_topic(
         UnavailableError: Kafka is away; the topic is not whole.
     """
     check_target(result.topic)
-    async with open_reader(settings, CLIENT) as reader:
+    async with open_log(settings, CLIENT) as log, open_reader(settings, CLIENT) as reader:
+        erasures = log.erasures.erasures
         partitions = len(await reader.ends(result.source))
         async with open_admin(settings, CLIENT) as admin:
             await prepare_target(admin, reader, result.topic, partitions)
         async with open_copier(settings, CLIENT, result.topic, partitions=partitions) as copier:
-            return await TopicReplay(part, pace, reader, copier, result, told=told).run()
+            replay = TopicReplay(
+                part, pace, reader, copier, result, told=told, is_forgotten=erasures.hides_record
+            )
+            return await replay.run()

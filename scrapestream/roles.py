@@ -13,6 +13,8 @@ from streams.settings import PREFIX, Settings
 
 KEY_HOLDERS = frozenset({"api", "webhooks"})
 """Roles that read webhook secrets."""
+PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "places", "worker"})
+"""Roles that write or read encrypted reviews."""
 RESULTS_HOLDERS = frozenset({"api", "materializer"})
 """Roles that reach the storage of result files."""
 RESULTS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -69,6 +71,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
     settings = Settings.from_env(environment)
     # A worker opens foreign pages: it gets no key that it does not need.
     own = {} if role in KEY_HOLDERS else {f"{PREFIX}SECRET_KEY": ""}
+    if role not in PERSONAL_KEY_HOLDERS:
+        own[f"{PREFIX}PERSONAL_KEY"] = ""
     if role not in RESULTS_HOLDERS:
         own |= {key: "" for key in RESULTS_KEYS if key in os.environ}
     if role == "api":
@@ -86,6 +90,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
         # One that is killed and started again keeps its partitions: otherwise all workers wait
         # for the end of its session.
         own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"
+    if role == "places":
+        own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"  # for the same reason
     return Part(
         name=name,
         command=_scrapestream(role),

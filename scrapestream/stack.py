@@ -27,7 +27,7 @@ from scrapestream.supervisor import Supervisor
 from streams.errors import PartFailedError
 from streams.settings import PREFIX, Settings
 
-ROLES = ("api", "orchestrator", "materializer", "webhooks", "worker")
+ROLES = ("api", "orchestrator", "materializer", "webhooks", "places", "worker")
 """Every role, each a process of its own; ``worker`` as often as wanted."""
 PARTS = ("kafka", "clickhouse", "registry")
 JAVA_PARTS = frozenset({"kafka", "registry"})
@@ -233,6 +233,10 @@ class Stack:
         """Settings of a stack on one machine; what the user set stays."""
         # The queue stops with the workers, and goes on with the next start.
         defaults = {"SECRET_KEY": self.directory.secret_key(), "GRACE_S": "0"}
+        if self._settings.encrypt_personal:
+            defaults["PERSONAL_KEY"] = self.directory.personal_key()
+        elif key := self.directory.find_personal_key():  # what was encrypted stays readable
+            defaults["PERSONAL_KEY"] = key
         if self._settings.api_host in LOOPBACK:
             # Only programs of this machine can submit jobs: their webhooks may stay on it too.
             defaults |= {"WEBHOOK_ALLOW": "127.0.0.0/8,::1/128", "WEBHOOK_HTTP": "true"}

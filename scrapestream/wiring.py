@@ -22,7 +22,9 @@ from streams.adapters.kafka_reader import KafkaReader, open_reader
 from streams.adapters.kafka_writer import open_writer
 from streams.adapters.records import Records
 from streams.domain.limits import NO_LIMIT, Limits, Quota, quota_in
+from streams.erasure_book import ErasureBook
 from streams.errors import InvalidSettingError, RegistryUnavailableError
+from streams.personal_keys import PersonalKeys, open_keys
 from streams.ports import EventLog, TopicPartition
 from streams.settings import PREFIX, Settings
 from streams.topics import topic_schemas
@@ -36,6 +38,10 @@ class LogParts:
 
     records: Records
     event_log: EventLog
+    erasures: ErasureBook
+    """What must be forgotten: ``records`` leaves it out, as it is in the log now."""
+    keys: PersonalKeys
+    """The keys of encrypted items."""
 
 
 @asynccontextmanager
@@ -57,8 +63,29 @@ async def open_log(
         except RegistryError as error:
             raise RegistryUnavailableError(str(error)) from error
         records = Records(codec, f"/scrapestream/{role}")
-        async with open_writer(settings, role, timeout_s=ack_timeout_s) as writer:
-            yield LogParts(records=records, event_log=RecordEventLog(writer, records))
+        async with (
+            open_writer(settings, role, timeout_s=ack_timeout_s) as writer,
+            open_reader(settings, f"{role}-erasures", wait_ms=50) as reader,
+            open_keys(settings) as keys,
+        ):
+            book = ErasureBook(reader, records)
+            records.keys = keys
+            try:
+                await book.catch_up()  # before anything is read that may have to be left out
+            except RegistryError as error:
+                raise RegistryUnavailableError(str(error)) from error
+            following = asyncio.create_task(book.follow())
+            try:
+                sealing = keys if settings.encrypt_personal else None
+                yield LogParts(
+                    records=records,
+                    event_log=RecordEventLog(writer, records, sealing),
+                    erasures=book,
+                    keys=keys,
+                )
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
 
 class BrokerView:

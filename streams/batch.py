@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.domain.items import RecordedItem
+from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import Recorded
 from streams.domain.webhook import RecordedDelivery
 from streams.ports import RawRecord, TopicPartition
@@ -19,6 +20,7 @@ class Batch:
     events: list[Recorded] = field(default_factory=list)
     items: list[RecordedItem] = field(default_factory=list)
     deliveries: list[RecordedDelivery] = field(default_factory=list)
+    places: list[RecordedPlaceEvent] = field(default_factory=list)
     rejected: list[tuple[RawRecord, str]] = field(default_factory=list)
     """What can never be read, with the reason."""
     count: int = 0

@@ -13,17 +13,28 @@ from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
-from streams.errors import UnreadableRecordError
+from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import RawRecord
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection, Row
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 SOURCES: Mapping[str, str] = {
     job_events.projection.name: JOB_EVENTS,
     jobs.projection.name: JOB_EVENTS,
     items.projection.name: SCRAPED_ITEMS,
     webhook_events.projection.name: WEBHOOK_EVENTS,
+    places.projection.name: PLACE_EVENTS,
+    place_reviews.projection.name: PLACE_EVENTS,
+    place_events.projection.name: PLACE_EVENTS,
 }
 """The topic that fills each projection."""
 ROWS_AT_ONCE = 20_000
@@ -44,11 +55,14 @@ class TableBeside:
         """For the projection of jobs: all of them, about 1 KB each."""
         self._changed: dict[JobId, Job] = {}
         self._inserting: asyncio.Task[None] | None = None
+        self._erasures = 0
+        """Erasures that were known when the table was made."""
         self.topic = SOURCES[projection.name]
         self._read = {
             JOB_EVENTS: records.read_event,
             SCRAPED_ITEMS: records.read_item,
             WEBHOOK_EVENTS: records.read_delivery,
+            PLACE_EVENTS: records.read_place_event,
         }[self.topic]
         self.name = f"{projection.table}_rebuilt_{name or uuid.uuid4().hex[:8]}"
         self.records = 0
@@ -61,6 +75,17 @@ class TableBeside:
         # Of one that was killed.
         await self._clickhouse.run(f"DROP TABLE IF EXISTS {self.name} SYNC")
         await self._clickhouse.run(self._projection.create(self.name))
+        self._erasures = len(self._records.erasures.requested)
+
+    async def check_erasures(self) -> None:
+        """Refuse to bring back what was forgotten while the table was filled.
+
+        Raises:
+            LogUnavailableError: something was, or it cannot be said; replay again.
+        """
+        await self._records.catch_up()
+        if len(self._records.erasures.requested) != self._erasures:
+            raise LogUnavailableError("something was forgotten meanwhile; replay again")
 
     async def drop(self) -> None:
         """Remove it."""
@@ -113,7 +138,8 @@ class TableBeside:
 
     async def _insert(self, states: Sequence[Any]) -> None:
         """Begin to insert, once what was begun before has ended."""
-        rows: list[Row] = [self._projection.row(state) for state in states]
+        taken = (state for state in states if self._projection.takes(state))
+        rows: list[Row] = [self._projection.row(state) for state in taken]
         await self._inserted()
         self.rows += len(rows)
         self._inserting = asyncio.create_task(

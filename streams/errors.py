@@ -62,6 +62,15 @@ class UnknownBatchError(ScrapestreamError):
         super().__init__(f"there is no batch {batch_id!r}")
 
 
+class UnknownPlaceError(ScrapestreamError):
+    """The tenant has no place of this id."""
+
+    code = "unknown_place"
+
+    def __init__(self, place_id: str) -> None:
+        super().__init__(f"there is no place {place_id!r}")
+
+
 class UnknownMonitorError(ScrapestreamError):
     """There is no monitor of this id."""
 
@@ -78,6 +87,15 @@ class UnknownLetterError(ScrapestreamError):
 
     def __init__(self, place: str) -> None:
         super().__init__(f"there is no dead letter {place!r}")
+
+
+class UnknownKeyError(ScrapestreamError):
+    """There is no key of this id, or it was destroyed."""
+
+    code = "unknown_key"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no key {key_id!r}: none ever was, or its job was forgotten")
 
 
 class UnknownReplayError(ScrapestreamError):

@@ -37,7 +37,15 @@ from streams.errors import (
 )
 from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection
 from streams.settings import Settings
 
@@ -46,7 +54,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUP = "materializer"
-TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS)
+TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS, topics.PLACE_EVENTS)
 KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
@@ -56,10 +64,7 @@ SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for 
 
 
 class Materializer:
-    """Fills every projection from its topic.
-
-    While a batch is stored the next one is read and decoded; its own turn comes after that.
-    """
+    """Fills every projection from its topic. While a batch is stored the next one is decoded."""
 
     def __init__(
         self,
@@ -162,6 +167,7 @@ class Materializer:
             topics.JOB_EVENTS: (self._records.read_event, batch.events),
             topics.SCRAPED_ITEMS: (self._records.read_item, batch.items),
             topics.WEBHOOK_EVENTS: (self._records.read_delivery, batch.deliveries),
+            topics.PLACE_EVENTS: (self._records.read_place_event, batch.places),
         }
         read, into = readings[raws[0].topic]
         for raw in raws:
@@ -192,16 +198,22 @@ class Materializer:
         )
         # Here and not while gathering: jobs that are asked for must stand in the store.
         changed = await self._insisting(self._folded, batch.events)
+        await self._insisting(self._records.catch_up)
+        erasures = self._records.erasures
         tables: Sequence[tuple[Projection, Sequence[Any]]] = (
             (items.projection, batch.items),
             (jobs.projection, changed),
             (job_events.projection, batch.events),
             (webhook_events.projection, batch.deliveries),
+            (places.projection, batch.places),
+            (place_reviews.projection, batch.places),
+            (place_events.projection, batch.places),  # the last: it says how far the store is
         )
         name = batch.name(self._incarnations)
         for projection, states in tables:
-            if states:
-                rows = [projection.row(state) for state in states]
+            left = map(erasures.left, states) if erasures else states
+            rows = [projection.row(state) for state in left if projection.takes(state)]
+            if rows:
                 token = f"{projection.table}:{name}"
                 await self._insisting(self._clickhouse.insert, projection, rows, token)
         await self._insisting(self._positions.store, batch.ends, self._incarnations)
@@ -230,8 +242,7 @@ class Materializer:
     async def _end_storing(self) -> None:
         """Let the batch under way end even when we are told to stop.
 
-        An insert that is given up in the middle may still land, after the next process has asked
-        how far the store is: then its rows would stand there twice.
+        An insert that is given up may still land, after the next process has asked what is stored.
         """
         if self._storing is not None:
             await asyncio.wait({self._storing}, timeout=self._settings.shutdown_s)

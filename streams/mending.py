@@ -69,6 +69,7 @@ class Mending:
                 await self._read()
             self.result.jobs = await jobs_in(self._clickhouse, self._beside.name)
             self._phase("mending" if mend else "comparing")
+            await self._beside.check_erasures()
             found: dict[str, list[int]] = {}
             for piece in self._pieces:
                 await self._compare(piece, found, mend=mend)

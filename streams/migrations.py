@@ -12,7 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.errors import ChangedMigrationError, NewerStoreError
-from streams.projections import items, job_events, log_positions, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    log_positions,
+    personal_keys,
+    webhook_events,
+)
 from streams.projections.analytics import all_views
 from streams.projections.catalogue import all_projections
 
@@ -66,7 +72,11 @@ def all_migrations(*, retention_days: int = 0, expiring: Sequence[str] = ()) -> 
             # Beside each projection, see `Projection.ddl`: missing tables and columns are added.
             statements=[
                 statement
-                for projection in (*all_projections(), log_positions.projection)
+                for projection in (
+                    *all_projections(),
+                    log_positions.projection,
+                    personal_keys.projection,
+                )
                 for statement in projection.ddl()
             ],
             may_change=True,

@@ -12,6 +12,7 @@ from streams.domain.ids import JobId
 from streams.domain.items import NewItem, Position
 from streams.domain.job import Job, Status
 from streams.domain.monitor_events import RecordedMonitor
+from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
 from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
@@ -100,6 +101,9 @@ class EventLog(Protocol):
 
     async def append_replay(self, new: RecordedReplay) -> None:
         """Append a replay's event."""
+
+    async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
+        """Append what scrapes of places tell; keeps their order within a place."""
 
     async def append_monitor(self, event: RecordedMonitor) -> Position:
         """Append a monitor's event."""

@@ -125,6 +125,7 @@ class Replay:
                 await self._compare()
             if move:
                 self._phase("moving")
+                await self._beside.check_erasures()
                 await self._move_to_the_end()
             self._phase("done")
         finally:

@@ -1,4 +1,4 @@
-"""Encrypts webhook secrets before they enter a topic."""
+"""Encrypts webhook secrets before they enter a topic, and keys of personal data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from streams.errors import InvalidSettingError
 class Sealer:
     """Seals with the settings' ``secret_key``; the same key reads what it sealed."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(
+        self, key: str, *, name: str = "SECRET_KEY", what: str = "a webhook secret"
+    ) -> None:
+        """``name``: another setting, which seals ``what``."""
+        self._name, self._what = name, what
         try:
             self._fernet = Fernet(key.encode())
         except (ValueError, TypeError):
             raise InvalidSettingError(
-                "SCRAPESTREAM_SECRET_KEY must be 32 bytes in URL-safe base64; make one with "
+                f"SCRAPESTREAM_{name} must be 32 bytes in URL-safe base64; make one with "
                 '`python -c "from cryptography.fernet import Fernet; '
                 'print(Fernet.generate_key().decode())"`'
             ) from None  # the value must not stand in a traceback
@@ -34,5 +38,5 @@ class Sealer:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise InvalidSettingError(
-                "a webhook secret was encrypted with another SCRAPESTREAM_SECRET_KEY"
+                f"{self._what} was encrypted with another SCRAPESTREAM_{self._name}"
             ) from None

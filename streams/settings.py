@@ -13,7 +13,7 @@ from streams.errors import InvalidSettingError
 PREFIX = "SCRAPESTREAM_"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
 """Where one reaches what listens on every address."""
-SECRETS = frozenset({"secret_key", "proxy", "proxies"})
+SECRETS = frozenset({"secret_key", "personal_key", "proxy", "proxies"})
 """Fields whose values are never shown."""
 
 
@@ -38,6 +38,11 @@ class Settings:
     secret_key: str = ""
     """Key that encrypts webhook secrets in the log: 32 bytes in URL-safe base64 (Fernet).
     The API and the webhook agent need the same one; ``scrapestream up`` makes one."""
+    encrypt_personal: bool = False
+    """Whether workers encrypt reviews' texts and authors in the log, with a key for each job."""
+    personal_key: str = ""
+    """Key that encrypts those keys in ClickHouse: as ``secret_key``, and another one. API, workers,
+    materializer and tools need the same one; ``scrapestream up`` makes one."""
     replication_factor: int = 1
     """Copies of each topic partition; 3 on a cluster."""
     event_retention_days: int = 0

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +100,11 @@ class TopicReplay:
         result: TopicReplayed,
         *,
         told: Told = lambda _done, _total: None,
+        is_forgotten: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         """``result`` says from where to where, and is kept up to date: also for who stops it.
+
+        ``is_forgotten`` tells records that must not be copied any more.
 
         ``told`` hears (records looked at, records in all) from time to time.
         """
@@ -110,6 +113,7 @@ class TopicReplay:
         self._reader = reader
         self._copier = copier
         self._told = told
+        self._is_forgotten = is_forgotten
         self._is_of_jobs = of_jobs(part, result.source)
         self._spans: Mapping[int, Span] = {}
         self._left: dict[int, int] = {}
@@ -199,9 +203,11 @@ class TopicReplay:
             within = records if records[-1].offset < end else [r for r in records if r.offset < end]
             self.result.looked_at += len(within)
             is_every = not self._part.job_ids
-            wanted[number] = (
-                list(within) if is_every else [r for r in within if self._is_of_jobs(r)]
-            )
+            wanted[number] = [
+                record
+                for record in within
+                if (is_every or self._is_of_jobs(record)) and not self._is_forgotten(record)
+            ]
         now_s = time.monotonic()
         if found:
             self._heard_s = now_s

@@ -46,9 +46,11 @@ WORKER_CONTROL = "worker-control"
 WORKER_HEARTBEATS = "worker-heartbeats"
 WEBHOOK_EVENTS = "webhook-events"
 REPLAY_EVENTS = "replay-events"
+PLACE_EVENTS = "place-events"
 MONITOR_EVENTS = "monitor-events"
 WEBHOOK_DLQ = "webhook-dlq"
 SCRAPE_DLQ = "scrape-dlq"
+ERASURE_EVENTS = "erasure-events"
 
 WORKERS_GROUP = "workers"  # the consumer group that shares the tasks
 
@@ -117,6 +119,14 @@ def all_topics() -> tuple[Topic, ...]:
             doc="What happened to replays that were asked for over the API.",
         ),
         Topic(
+            name=PLACE_EVENTS,
+            key="place_id",
+            retention_ms=FOR_EVER,
+            follows_setting=True,
+            schemas=schemas_in("place"),
+            doc="What scrapes of a place tell: its reviews, and what changed.",
+        ),
+        Topic(
             name=MONITOR_EVENTS,
             key="monitor_id",
             retention_ms=FOR_EVER,  # whatever the setting: a monitor is the fold of all of them
@@ -136,6 +146,14 @@ def all_topics() -> tuple[Topic, ...]:
             retention_ms=FOR_EVER,
             partitions=1,
             doc="Records that cannot be read.",
+        ),
+        Topic(
+            name=ERASURE_EVENTS,
+            key="erasure_id",
+            retention_ms=FOR_EVER,  # whoever replays the log in years must know of them
+            schemas=schemas_in("erasure"),
+            partitions=1,  # each process reads all of it, in its order
+            doc="What must be forgotten: readers of the other topics leave it out.",
         ),
     )
 

@@ -27,6 +27,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             registry_url=addresses["registry"],
             clickhouse_url=addresses["clickhouse"],
             secret_key=Fernet.generate_key().decode(),
+            personal_key=Fernet.generate_key().decode(),  # some tests encrypt, and all read it
             browser_sandbox=os.geteuid() != 0,
             batch_ms=50,
         )

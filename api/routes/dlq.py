@@ -98,6 +98,8 @@ async def _whole(api: Api, letter: Letter) -> dict[str, Any]:
     raw = await api.parts.dead_letters.record(letter)
     delivery = await api.parts.dead_letters.delivery(raw)
     value = SEALED.sub(b"***", (raw.value or b"")[:LONGEST_SHOWN_BYTES])
+    if api.parts.erasures.hides_text(letter.key, (raw.value or b"").decode("utf-8", "replace")):
+        value = b"***"
     event = None
     if delivery is not None:
         event = msgspec.to_builtins(delivery.event)

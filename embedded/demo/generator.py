@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import calendar
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any
 
+from embedded.demo.dice import age_of, owner_reply, review_id, sub_ratings, text_of
 from embedded.demo.look import Look
-from embedded.demo.texts import LANGUAGES, NAMES, paragraph, reply, shortened
+from embedded.demo.texts import NAMES, paragraph, reply, shortened
 
 DEFAULT_PLACE = "Cafe Central"
 DEFAULT_REVIEWS = 244
@@ -28,7 +28,8 @@ UNIT_MINUTES = {
     "month": 43_800,
     "year": 525_600,
 }
-ASPECTS = ("Food", "Service", "Atmosphere")
+EDITED, REPLACED, ANSWERED = CHANGING = (0, 1, 2)
+"""Reviews that change from round to round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class PlaceKey:
     name: str = DEFAULT_PLACE
     reviews: int = DEFAULT_REVIEWS
     seed: int = DEFAULT_SEED
+    round: int = 1
+    """From the second on, the place has changed: see ``demo_review``."""
 
     @property
     def feature_id(self) -> str:
@@ -155,20 +158,58 @@ def _age_minutes(key: PlaceKey, index: int) -> int:
 
 
 def demo_review(key: PlaceKey, index: int) -> DemoReview:
-    """The review at ``index`` of the list, from 0."""
-    random = Random(f"{key.seed}/{key.name}/{index}")  # noqa: S311
+    """The review at ``index`` of the list, from 0.
+
+    In each round after the first, the first review has another text, the second one is gone and
+    another in its place, and the third has another reply of the owner.
+    """
+    if key.round == 1 or index not in CHANGING:
+        return _written(key, index, str(index))
+    random = Random(f"{key.seed}/{key.name}/{index}/{key.round}")  # noqa: S311
+    if index == REPLACED:
+        return _written(key, index, f"{index}/{key.round}")
+    review = _written(key, index, str(index))
+    if index == ANSWERED:
+        answer = reply(random, "en", review.truth["author_name"], 1)
+        changed = {
+            "owner_response_text": f"Round {key.round}: {answer}",
+            "owner_response_language": "en",
+            "owner_response_age": (1, "day"),
+        }
+        return replace(review, truth={**review.truth, **changed})
+    text = f"Round {key.round}: {paragraph(random, 'en', 1)[0]}"
+    edited = {
+        "text": text,
+        "is_text_complete": True,
+        "language": "en",
+        "text_translated": None,
+        "translated_language": None,
+        "is_edited": True,
+    }
+    return replace(
+        review,
+        truth={**review.truth, **edited},
+        is_shown_translated=False,
+        whole_text=text,
+        translation=None,
+    )
+
+
+def _written(key: PlaceKey, index: int, name_of_dice: str) -> DemoReview:
+    """A review from dice of this name."""
+    random = Random(f"{key.seed}/{key.name}/{name_of_dice}")  # noqa: S311
     rating = star_list(key)[index]
     name = random.choice(NAMES)
     author_id = str(random.randrange(10**20, 10**21))
-    age = _age(random)
+    age = age_of(random)
     is_edited = random.random() < 0.12
-    text = _text(random, index)
+    text = text_of(random, index)
     photos = random.choices((0, 1, 2, 3, 4, 9, 41), (60, 12, 8, 6, 5, 5, 4))[0]
     tiles = min(photos, 4)
     guide = random.random() < 0.4
     return DemoReview(
         truth={
-            "review_id": _review_id(random, index),
+            "review_id": review_id(random, index),
             "author_name": name,
             "author_id": author_id,
             "author_url": f"https://www.google.com/maps/contrib/{author_id}/reviews?hl=en",
@@ -188,8 +229,8 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
             "likes": random.choices((0, 1, 4, 23, 1_530), (70, 12, 10, 6, 2))[0],
             "photo_urls": [f"/demo-pictures/photo/{index}-{tile}.svg" for tile in range(tiles)],
             "photos_count": photos,
-            **_owner_reply(random, name),
-            "sub_ratings": _sub_ratings(random, rating),
+            **owner_reply(random, name),
+            "sub_ratings": sub_ratings(random, rating),
             "position": index + 1,
             "source": "dom",
         },
@@ -198,70 +239,6 @@ def demo_review(key: PlaceKey, index: int) -> DemoReview:
         translation=text.translation,
         details=("Visited on Weekday", "Wait time No wait") if random.random() < 0.15 else (),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Text:
-    whole: str | None
-    original: str | None
-    """As the page has it."""
-    language: str | None = None
-    translation: str | None = None
-    is_shown_translated: bool = False
-    is_lost: bool = False
-    """The page cut it and has no button for the rest."""
-
-
-def _text(random: Random, index: int) -> _Text:
-    if random.random() < 0.15:
-        return _Text(whole=None, original=None)
-    language = random.choices(LANGUAGES, (50, 12, 12, 10, 8, 8))[0]
-    original, english = paragraph(random, language, random.choice((1, 1, 2, 3, 4, 7)))
-    if language == "en":
-        is_lost = index % 61 == 17
-        cut = original[:60].rsplit(" ", 1)[0] + " …" if is_lost else original
-        return _Text(original=cut, language="en", is_lost=is_lost, whole=original)
-    return _Text(
-        whole=original,
-        original=original,
-        language=language,
-        translation=english,
-        is_shown_translated=random.random() < 0.5,
-    )
-
-
-def _owner_reply(random: Random, name: str) -> dict[str, Any]:
-    if random.random() < 0.65:
-        fields = ("owner_response_text", "owner_response_language", "owner_response_age")
-        return dict.fromkeys(fields)
-    language = random.choice(("en", "de"))
-    age = _age(random)
-    return {
-        "owner_response_text": reply(random, language, name, random.choice((1, 2, 5))),
-        "owner_response_language": language,
-        "owner_response_age": age,
-    }
-
-
-def _sub_ratings(random: Random, rating: int) -> dict[str, float]:
-    if random.random() < 0.75:
-        return {}
-    aspects = random.sample(ASPECTS, random.randint(1, 3))
-    return {aspect: float(min(5, max(1, rating + random.randint(-1, 1)))) for aspect in aspects}
-
-
-def _review_id(random: Random, index: int) -> str:
-    raw = b"\x08\x02\x10" + random.randbytes(14) + index.to_bytes(4, "big")
-    return "Ch" + base64.urlsafe_b64encode(raw).decode().rstrip("=") + "EAE"
-
-
-def _age(random: Random) -> tuple[int, str]:
-    """Amount and unit."""
-    unit, most = random.choices(
-        (("minute", 59), ("hour", 23), ("day", 6), ("week", 4), ("month", 11), ("year", 9)),
-        (1, 3, 8, 14, 40, 34),
-    )[0]
-    return random.randint(1, most), unit
 
 
 def _published_at(now: datetime, amount: int, unit: str) -> datetime:

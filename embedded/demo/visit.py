@@ -111,6 +111,7 @@ def read_visit(
         name=name.split("/", maxsplit=1)[0].replace("+", " ").strip() or DEFAULT_PLACE,
         reviews=number_in(query.get("reviews"), reviews, MAX_REVIEWS),
         seed=number_in(query.get("seed"), seed, 2**31),
+        round=max(1, number_in(query.get("round"), 1, 1_000)),
     )
     return Visit(
         key=key,

@@ -79,7 +79,19 @@ def find_settings(data_dir: Path | None) -> Settings:
     if data_dir is not None and not addresses:
         raise _no_stack_in(data_dir)
     found = {field: addresses[name] for name, field in PART_URLS.items() if addresses.get(name)}
+    if not settings.personal_key:
+        found["personal_key"] = _personal_key_in(data_dir or default_data_dir())
     return replace(settings, **found)
+
+
+def _personal_key_in(data_dir: Path) -> str:
+    """The key that ``scrapestream up`` has made there for encrypted reviews; empty: none."""
+    from scrapestream.data_directory import PERSONAL_KEY  # noqa: PLC0415 - loads long
+
+    try:
+        return (data_dir / PERSONAL_KEY).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _no_stack_in(data_dir: Path) -> CliError:

@@ -73,6 +73,11 @@ VERBS: Mapping[str, Verb] = {
         "Rebuild projections from the log beside the live ones, then move reads over.",
         TOOLS,
     ),
+    "forget": Verb(
+        "scrapestream.cli.forget:forget",
+        "Erase a job, a place or an author everywhere, and prove it by a search.",
+        TOOLS,
+    ),
     "dlq": Verb("scrapestream.cli.dlq:app", "List, show, requeue or drop dead letters.", TOOLS),
     "parse": Verb(
         "scrapestream.cli.parse:parse",
@@ -115,6 +120,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "materializer": Verb("scrapestream.cli.roles:materializer", "Run the materializer.", ROLES),
     "webhooks": Verb("scrapestream.cli.roles:webhooks", "Run the webhook agent.", ROLES),
+    "places": Verb(
+        "scrapestream.cli.places:app",
+        "Run the place agent; list places, their reviews and what changed.",
+        ROLES,
+    ),
 }
 
 

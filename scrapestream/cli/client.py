@@ -125,7 +125,7 @@ class ApiClient:
         """Up to ``limit`` jobs, newest first."""
         params = {"status": status} if status else {}
         found: list[Body] = []
-        async with aclosing(self._pages("/jobs", "jobs", params, min(limit, PAGE))) as pages:
+        async with aclosing(self.pages("/jobs", "jobs", params, min(limit, PAGE))) as pages:
             async for job in pages:
                 found.append(job)
                 if len(found) == limit:
@@ -144,7 +144,7 @@ class ApiClient:
 
     def read_events(self, job_id: str) -> AsyncGenerator[Body]:
         """The job's history, oldest first."""
-        return self._pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
+        return self.pages(f"/jobs/{quote(job_id, safe='')}/events", "events", {}, PAGE)
 
     def follow(self, job_id: str, notify: Notify) -> AsyncGenerator[Message]:
         """The job's messages from its beginning to its end, each once.
@@ -232,9 +232,10 @@ class ApiClient:
                 raise refusal_of(response)
             yield httpx2.EventSource(response)
 
-    async def _pages(
+    async def pages(
         self, path: str, name: str, params: Mapping[str, str], limit: int
     ) -> AsyncGenerator[Body]:
+        """Each entry of a list that is given page by page."""
         cursor: dict[str, str] = {}
         while True:
             page = await self.call("GET", path, params={**params, "limit": limit, **cursor})

@@ -28,6 +28,9 @@ class Target(StrEnum):
     JOBS = "jobs"
     ITEMS = "items"
     WEBHOOK_EVENTS = "webhook_events"
+    PLACES = "places"
+    PLACE_REVIEWS = "place_reviews"
+    PLACE_EVENTS = "place_events"
 
 
 class Source(StrEnum):

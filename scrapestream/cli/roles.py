@@ -54,6 +54,11 @@ def webhooks() -> None:
     _run("webhooks")
 
 
+def places() -> None:
+    """Run the place agent."""
+    _run("places")
+
+
 def _run(role: str) -> None:
     # Only the role that runs is imported: Faust, Selenium and drivers are slow to load.
     from scrapestream.process.run import run_role  # noqa: PLC0415

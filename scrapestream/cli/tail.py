@@ -17,7 +17,7 @@ from scrapestream.cli.jobs import moment_text
 from scrapestream.cli.output import print_json, say
 from scrapestream.cli.text import json_text, plain, short
 from streams.settings import Settings
-from streams.topics import all_topics
+from streams.topics import ERASURE_EVENTS, all_topics
 
 READ_S = 0.5
 VALUE_WIDTH = 160
@@ -74,23 +74,31 @@ async def _records(
     from schemas.errors import RegistryError  # noqa: PLC0415
     from schemas.registry import HttpRegistry  # noqa: PLC0415
     from streams.adapters.kafka_reader import open_reader  # noqa: PLC0415
+    from streams.adapters.records import Records  # noqa: PLC0415
+    from streams.erasure_book import ErasureBook  # noqa: PLC0415
     from streams.errors import RegistryUnavailableError  # noqa: PLC0415
+    from streams.personal_keys import open_keys  # noqa: PLC0415
 
     try:
         async with (
             HttpRegistry(settings.registry_url) as registry,
             open_reader(settings, "tail", wait_ms=100) as reader,
+            open_reader(settings, "tail-erasures", wait_ms=50) as erasure_reader,
+            open_keys(settings) as keys,
         ):
             # No schema is needed beforehand: each is fetched when its first record comes.
             codec = await open_codec(registry, {})
+            book = ErasureBook(erasure_reader, Records(codec, "/scrapestream/tail"))
             starts = await (reader.starts(topic) if from_beginning else reader.ends(topic))
             reader.assign({(topic, partition): start for partition, start in starts.items()})
             say(f"reading {topic} from {'its beginning' if from_beginning else 'now on'}")
             while True:
                 raws = await reader.read(timeout_s=READ_S)
                 await codec.learn(raw.value for raw in raws)
+                await book.catch_up()
                 for raw in raws:
-                    yield shown(raw, codec)
+                    record = await _in_clear(shown(raw, codec), raw, keys)
+                    yield left_of(record, book.erasures)
     except RegistryError as error:
         raise RegistryUnavailableError(str(error)) from error
 
@@ -117,8 +125,38 @@ def shown(raw: Any, codec: Any) -> dict[str, Any]:
     return {**place, "type": decoded.name, "value": msgspec.to_builtins(decoded.record)}
 
 
+async def _in_clear(record: dict[str, Any], raw: Any, keys: Any) -> dict[str, Any]:
+    """An encrypted review in clear text, for who has the key of the keys; else as it stands."""
+    from streams.adapters.record_parts import key_id_of  # noqa: PLC0415
+    from streams.sealed_fields import unsealed  # noqa: PLC0415
+
+    key_id, value = key_id_of(raw), record.get("value")
+    if key_id is None or value is None or not keys.can_unwrap:
+        return record
+    await keys.learn([key_id])
+    key = keys.find(key_id)
+    if key is None:
+        return {**record, "value": None, "error": "erased: its key was destroyed"}
+    return {**record, "value": unsealed(value, key, value["event_id"])}
+
+
+def left_of(record: dict[str, Any], erasures: Any) -> dict[str, Any]:
+    """The record without its content when that is forgotten; where it stands is still told."""
+    if record["topic"] == ERASURE_EVENTS or not erasures:
+        return record
+    value = record.get("value")
+    if value is None:
+        text = base64.b64decode(record.get("value_base64") or "").decode("utf-8", "replace")
+        is_forgotten = erasures.hides_text(record["key"], text)
+    else:
+        is_forgotten = erasures.is_forgotten(value.get("job_id", ""), value)
+    if not is_forgotten:
+        return record
+    return {**record, "value": None, "value_base64": None, "error": "erased"}
+
+
 def _line(record: dict[str, Any]) -> str:
-    value = record.get("value", record.get("error"))
+    value = record.get("error") or record.get("value")
     return "  ".join(
         (
             f"{record['partition']}-{record['offset']}",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from api.app import ApiParts, build_app
+from api.erased_store import ErasedStore
 from api.live_view import LiveView
 from api.monitor_view import MonitorView
 from api.server import open_socket, serve
@@ -17,6 +18,7 @@ from scrapers.registry import all_scrapers, check_options, find_scraper
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.blobs import open_result_files
 from streams.adapters.clickhouse import open_clickhouse
+from streams.adapters.clickhouse_place_reader import ClickHousePlaceReader
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import open_reader
@@ -49,7 +51,8 @@ async def run(settings: Settings) -> None:
         open_admin(settings, "api") as admin,
         open_clickhouse(settings) as clickhouse,
     ):
-        store = ClickHouseStore(clickhouse)
+        erasures = log.erasures.erasures
+        store = ErasedStore(ClickHouseStore(clickhouse), erasures)
         catalogue = catalogue_of(settings)
         live = LiveView(
             reader=tail,
@@ -58,6 +61,7 @@ async def run(settings: Settings) -> None:
             records=log.records,
             kinds=[kind.name for kind in catalogue.kinds],
         )
+        log.erasures.on_request = lambda asked: live.memory.erase(asked.job_ids, erasures)
         monitors = MonitorView(reader=monitors_tail, ends_reader=ends, records=log.records)
         fleet = Fleet()
         checks: dict[str, Callable[[], Awaitable[None]]] = {
@@ -85,7 +89,10 @@ async def run(settings: Settings) -> None:
             ).run,
             tenant_weight=limits_of(settings).weight,
             files=files,
+            places=ClickHousePlaceReader(clickhouse),
             disk_path=Path(),
+            erasures=erasures,
+            keys=log.keys,
         )
         with rare_garbage_collection():  # a batch makes a million objects, and no cycles
             await serve(build_app(parts), settings, listening=listening)

@@ -18,6 +18,7 @@ from scrapestream import __version__
 from scrapestream.wiring import Readiness, open_log, worker_name
 from streams.adapters.kafka_reader import open_group_reader, open_reader
 from streams.errors import InvalidSettingError
+from streams.personal_keys import PersonalKeys
 from streams.ports import TopicPartition
 from streams.role_server import role_server
 from streams.settings import Settings
@@ -29,6 +30,8 @@ async def run(settings: Settings) -> None:
     readiness = Readiness()
     name = worker_name(settings)
     routes_of(settings)  # what cannot be used stops the process, not its first job
+    if settings.encrypt_personal:
+        PersonalKeys(settings).check()
     access_metrics = AccessMetrics(readiness.registry)
     async with (
         open_log(settings, "worker") as parts,

@@ -10,21 +10,23 @@ import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.log_positions import LogPositions
-from streams.adapters.records import JOB_EVENT_TYPES
+from streams.adapters.record_types import JOB_EVENT_TYPES
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
 from streams.domain.recorded import Recorded
 from streams.ports import ItemPage, JobOfBatch, JobQuery
-from streams.projections import items, job_events, jobs, webhook_events
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.projections import items, job_events, jobs, place_events, webhook_events
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 JOBS = jobs.projection.table
 EVENTS = job_events.projection.table
 ITEMS = items.projection.table
+SHOWN = items.projection.shown
 TABLES = {
     JOB_EVENTS: EVENTS,
     SCRAPED_ITEMS: ITEMS,
     WEBHOOK_EVENTS: webhook_events.projection.table,
+    PLACE_EVENTS: place_events.projection.table,
 }
 """The table that holds every record of a topic."""
 
@@ -142,7 +144,7 @@ class ClickHouseStore:
             "ORDER BY offset",
             {"job": job_id, "after": after, "before": 2**62 if before is None else before},
         )
-        return [_recorded(row) for row in rows]
+        return [recorded_in(row) for row in rows]
 
     async def read_items(
         self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
@@ -150,7 +152,7 @@ class ClickHouseStore:
         position, event_id = (-1, "") if after is None else after
         rows = await self._clickhouse.rows(
             f"SELECT position, event_id, fields FROM {ITEMS} FINAL "
-            "WHERE job_id = {job:String} "
+            f"WHERE job_id = {{job:String}} AND {SHOWN} "
             "AND (position, event_id) > ({position:Int64}, {event:String}) "
             "ORDER BY position, event_id LIMIT {limit:UInt32}",
             # One more than asked for tells whether there is a next page.
@@ -162,7 +164,7 @@ class ClickHouseStore:
 
     async def count_items(self, job_id: JobId) -> int:
         rows = await self._clickhouse.rows(
-            f"SELECT uniqExact(event_id) FROM {ITEMS} WHERE job_id = {{job:String}}",
+            f"SELECT uniqExact(event_id) FROM {ITEMS} WHERE job_id = {{job:String}} AND {SHOWN}",
             {"job": job_id},
         )
         return int(rows[0][0])
@@ -172,7 +174,7 @@ class ClickHouseStore:
     ) -> Sequence[str]:
         rows = await self._clickhouse.rows(
             f"SELECT JSONExtractString(fields, {{field:String}}) AS id FROM {ITEMS} "
-            "WHERE job_id IN {jobs:Array(String)} GROUP BY id "
+            f"WHERE job_id IN {{jobs:Array(String)}} AND {SHOWN} GROUP BY id "
             "ORDER BY max(JSONExtractString(fields, 'published_at')) DESC LIMIT {most:UInt32}",
             {"jobs": list(job_ids), "field": field, "most": most},
         )
@@ -188,7 +190,8 @@ class ClickHouseStore:
         await self._clickhouse.rows("SELECT 1")
 
 
-def _recorded(row: Sequence[Any]) -> Recorded:
+def recorded_in(row: Sequence[Any]) -> Recorded:
+    """The event of a row of ``job_events``, its columns in the order of the table."""
     job_id, partition, offset, event_id, name, tenant, occurred_at, traceparent, payload = row
     return Recorded(
         job_id=JobId(job_id),

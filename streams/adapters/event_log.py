@@ -12,12 +12,16 @@ from streams.dead_letters import UNREADABLE, rejection
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
 from streams.domain.monitor_events import RecordedMonitor
+from streams.domain.place import PlaceScraped, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent
 from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError
+from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord, RecordWriter
+from streams.sealed_fields import sealed
+from streams.sealed_places import sealed_review_event
 
 ENCODED_AT_ONCE = 500  # some 10 ms
 
@@ -25,9 +29,13 @@ ENCODED_AT_ONCE = 500  # some 10 ms
 class RecordEventLog:
     """``streams.ports.EventLog`` over a Kafka writer, or the one in memory."""
 
-    def __init__(self, writer: RecordWriter, records: Records) -> None:
+    def __init__(
+        self, writer: RecordWriter, records: Records, sealing: PersonalKeys | None = None
+    ) -> None:
+        """``sealing``: encrypt what is personal in items with these keys."""
         self._writer = writer
         self._records = records
+        self._sealing = sealing
 
     async def append(self, events: Sequence[NewEvent]) -> Sequence[Position]:
         if len(events) <= ENCODED_AT_ONCE:
@@ -40,6 +48,8 @@ class RecordEventLog:
         return await self._writer.send(encoded)
 
     async def append_items(self, items: Sequence[NewItem]) -> Sequence[Position]:
+        if self._sealing is not None:
+            items = [await _sealed(new, self._sealing) for new in items]
         try:
             encoded = [self._records.item(new) for new in items]
         except ValueError as error:
@@ -64,6 +74,15 @@ class RecordEventLog:
         # Their topic has one partition: it is their order.
         await self._writer.send([replace(self._records.replay(new), partition=0)])
 
+    async def append_place_events(self, events: Sequence[RecordedPlaceEvent]) -> Sequence[Position]:
+        positions: list[Position] = []
+        for first in range(0, len(events), ENCODED_AT_ONCE):
+            share = events[first : first + ENCODED_AT_ONCE]
+            if self._sealing is not None:
+                share = [await _sealed_place_event(new, self._sealing) for new in share]
+            positions += await self._writer.send([self._records.place_event(new) for new in share])
+        return positions
+
     async def append_monitor(self, event: RecordedMonitor) -> Position:
         [position] = await self._writer.send([self._records.monitor(event)])
         return position
@@ -75,3 +94,15 @@ class RecordEventLog:
 
     async def put(self, records: Sequence[NewRecord]) -> None:
         await self._writer.send(records)
+
+
+async def _sealed(new: NewItem, keys: PersonalKeys) -> NewItem:
+    key = await keys.of_job(new.job_id)
+    return replace(new, fields=sealed(new.fields, key, new.event_id), key_id=key.key_id)
+
+
+async def _sealed_place_event(new: RecordedPlaceEvent, keys: PersonalKeys) -> RecordedPlaceEvent:
+    if isinstance(new.event, PlaceScraped):
+        return new
+    key = await keys.of_job(new.job_id)
+    return replace(new, event=sealed_review_event(new.event, key, new.event_id), key_id=key.key_id)

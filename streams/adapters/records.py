@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from schemas.catalog import all_schemas, schemas_in
 from schemas.codec import Codec
 from schemas.errors import UnreadableValueError
-from streams.domain.events import AUTHORS, JobEvent
+from streams.adapters import record_parts as parts
+from streams.adapters import record_types as kinds
+from streams.adapters.record_parts import (
+    Envelope,
+    built,
+    envelope_in,
+    fields_of,
+    traceparent_of,
+    with_key,
+)
+from streams.domain.erasure import ErasureEvent, ErasureRequested, Erasures, RecordedErasure
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.ids import event_id, new_job_id
 from streams.domain.items import NewItem, RecordedItem
-from streams.domain.monitor_events import MONITOR_AUTHORS, MonitorEvent, RecordedMonitor
+from streams.domain.monitor_events import RecordedMonitor
+from streams.domain.place import PLACE_EVENT_TYPES, RecordedPlaceEvent
 from streams.domain.recorded import NewEvent, Recorded
-from streams.domain.replays import REPLAY_EVENTS as REPLAY_EVENT_CLASSES
-from streams.domain.replays import RecordedReplay, ReplayEvent
+from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
-from streams.domain.webhook import (
-    DeliveryAttempted,
-    DeliveryEvent,
-    DeliveryExhausted,
-    DeliveryScheduled,
-    RecordedDelivery,
-)
+from streams.domain.webhook import RecordedDelivery
 from streams.errors import UnreadableRecordError
+from streams.personal_keys import PersonalKeys
 from streams.ports import NewRecord, RawRecord
 from streams.topics import (
+    ERASURE_EVENTS,
     JOB_EVENTS,
     MONITOR_EVENTS,
+    PLACE_EVENTS,
     REPLAY_EVENTS,
     SCRAPED_ITEMS,
     TASKS,
@@ -42,22 +46,8 @@ from streams.topics import (
     WORKER_HEARTBEATS,
 )
 
-OWN_HEADERS = 7
-LAST_OWN_HEADER = "content-type"
-"""The headers of our records without a trace, and the last of them."""
-ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
-T = TypeVar("T")
-
-JOB_EVENT_TYPES: Mapping[str, type[JobEvent]] = {cls.__name__: cls for cls in AUTHORS}
-DELIVERY_TYPES: Mapping[str, type[DeliveryEvent]] = {
-    cls.__name__: cls for cls in (DeliveryScheduled, DeliveryAttempted, DeliveryExhausted)
-}
-MONITOR_TYPES: Mapping[str, type[MonitorEvent]] = {cls.__name__: cls for cls in MONITOR_AUTHORS}
-ORDER_TYPES: Mapping[str, type[StopAttempt | DrainWorker]] = {
-    cls.__name__: cls for cls in (StopAttempt, DrainWorker)
-}
-REPLAY_TYPES: Mapping[str, type[ReplayEvent]] = {cls.__name__: cls for cls in REPLAY_EVENT_CLASSES}
-ITEM_TYPES = {schema.name: schema for schema in schemas_in("items")}
+SEALED_TOPICS = frozenset({SCRAPED_ITEMS, PLACE_EVENTS})
+"""Topics whose records may be encrypted in part."""
 
 
 class Records:
@@ -67,18 +57,28 @@ class Records:
     ``learn`` with the raw records first: it fetches schemas that were registered since.
     """
 
-    def __init__(self, codec: Codec, source: str) -> None:
+    def __init__(self, codec: Codec, source: str, erasures: Erasures | None = None) -> None:
         self._codec = codec
+        self.erasures = Erasures() if erasures is None else erasures
+        """What is left out of all that is read."""
+        self.catch_up: Callable[[], Awaitable[None]] = parts.nothing
+        """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
+        self.keys: PersonalKeys | None = None
+        """For items that are encrypted; without, they are read as they are."""
         self._source = source.encode()
         """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
 
     async def learn(self, raws: Iterable[RawRecord]) -> None:
-        """Fetch schemas not seen before.
+        """Fetch schemas and keys not seen before.
 
         Raises:
-            RegistryError: the registry is away; call again.
+            RegistryError, LogUnavailableError: the registry is away, or the keys; call again.
         """
+        raws = list(raws)
         await self._codec.learn([raw.value for raw in raws])
+        if self.keys is not None:
+            named = (parts.key_id_of(raw) for raw in raws if raw.topic in SEALED_TOPICS)
+            await self.keys.learn(key_id for key_id in named if key_id is not None)
 
     def event(self, new: NewEvent) -> NewRecord:
         """The record of a job event."""
@@ -87,13 +87,14 @@ class Records:
 
     def item(self, new: NewItem) -> NewRecord:
         """The record of an item. Raises ValueError when it does not fit its schema."""
-        return self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
+        record = self._record(SCRAPED_ITEMS, new.schema, new.job_id, new, new.fields)
+        return with_key(record, new.key_id)
 
     def task(self, task: ScrapeTask) -> NewRecord:
         """The record of a task for workers."""
-        fields = _fields(task)
+        fields = fields_of(task)
         del fields["traceparent"]
-        envelope = _Envelope(
+        envelope = Envelope(
             event_id=event_id(task.job_id, "ScrapeTask", task.attempt),
             job_id=task.job_id,
             tenant=task.tenant,
@@ -104,48 +105,55 @@ class Records:
     def order(self, order: StopAttempt | DrainWorker) -> NewRecord:
         """The record of an order to a worker."""
         if isinstance(order, DrainWorker):
-            envelope = _Envelope(event_id=new_job_id(), job_id="")
-            return self._record(
-                WORKER_CONTROL, "DrainWorker", order.worker, envelope, _fields(order)
-            )
-        return self._stop(order)
+            named, job_id = str(new_job_id()), ""
+        else:
+            ordinal, job_id = f"{order.worker}:{order.reason}", str(order.job_id)
+            named = event_id(job_id, "StopAttempt", order.attempt, ordinal)
+        envelope, name = Envelope(event_id=named, job_id=job_id), type(order).__name__
+        return self._record(WORKER_CONTROL, name, order.worker, envelope, fields_of(order))
 
     def report(self, report: WorkerReported) -> NewRecord:
         """The record of what a worker says of itself."""
-        envelope = _Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
-        fields = _fields(report)
-        return self._record(WORKER_HEARTBEATS, "WorkerReported", report.worker, envelope, fields)
-
-    def _stop(self, stop: StopAttempt) -> NewRecord:
-        ordinal = f"{stop.worker}:{stop.reason}"
-        envelope = _Envelope(
-            event_id=event_id(stop.job_id, "StopAttempt", stop.attempt, ordinal),
-            job_id=stop.job_id,
-        )
-        return self._record(WORKER_CONTROL, "StopAttempt", stop.worker, envelope, _fields(stop))
+        envelope = Envelope(event_id=new_job_id(), job_id="", at=report.occurred_at)
+        fields, name = fields_of(report), "WorkerReported"
+        return self._record(WORKER_HEARTBEATS, name, report.worker, envelope, fields)
 
     def delivery(self, new: RecordedDelivery) -> NewRecord:
         """The record of a webhook delivery's event."""
-        fields = {"delivery_id": new.delivery_id, **_fields(new.event)}
+        fields = {"delivery_id": new.delivery_id, **fields_of(new.event)}
         return self._record(WEBHOOK_EVENTS, type(new.event).__name__, new.delivery_id, new, fields)
+
+    def erasure(self, event: ErasureEvent, at: datetime) -> NewRecord:
+        """The record of an erasure's event."""
+        name = type(event).__name__
+        ordinal = ",".join(event.job_ids) if isinstance(event, ErasureRequested) else 0
+        envelope = Envelope(
+            event_id=event_id(event.erasure_id, name, ordinal=ordinal), job_id="", at=at
+        )
+        return self._record(ERASURE_EVENTS, name, event.erasure_id, envelope, fields_of(event))
 
     def replay(self, new: RecordedReplay) -> NewRecord:
         """The record of a replay's event."""
-        envelope = _Envelope(event_id=new.event_id, job_id="", at=new.occurred_at)
-        fields = {"replay_id": new.replay_id, **_fields(new.event)}
-        return self._record(
-            REPLAY_EVENTS, type(new.event).__name__, new.replay_id, envelope, fields
-        )
+        envelope = Envelope(event_id=new.event_id, job_id="", at=new.occurred_at)
+        fields = {"replay_id": new.replay_id, **fields_of(new.event)}
+        name = type(new.event).__name__
+        return self._record(REPLAY_EVENTS, name, new.replay_id, envelope, fields)
+
+    def place_event(self, new: RecordedPlaceEvent) -> NewRecord:
+        """The record of a place event."""
+        fields = {"place_id": new.place_id, **fields_of(new.event)}
+        record = self._record(PLACE_EVENTS, type(new.event).__name__, new.place_id, new, fields)
+        return with_key(record, new.key_id)
 
     def monitor(self, new: RecordedMonitor) -> NewRecord:
         """The record of a monitor's event."""
-        fields = {"monitor_id": new.monitor_id, **_fields(new.event)}
+        fields = {"monitor_id": new.monitor_id, **fields_of(new.event)}
         return self._record(MONITOR_EVENTS, type(new.event).__name__, new.monitor_id, new, fields)
 
     def read_event(self, raw: RawRecord) -> Recorded:
         """A job event."""
-        name, record = self._decoded(raw, JOB_EVENT_TYPES)
-        return Recorded(
+        name, record = self._decoded(raw, kinds.JOB_EVENT_TYPES)
+        recorded = Recorded(
             # Spelled out, in their order: this is called for every event that a process reads.
             record["job_id"],
             record["tenant"],
@@ -153,68 +161,94 @@ class Records:
             record["occurred_at"],
             raw.partition,
             raw.offset,
-            _built(record, JOB_EVENT_TYPES[name]),
-            _traceparent_of(raw),
+            built(record, kinds.JOB_EVENT_TYPES[name]),
+            traceparent_of(raw),
         )
+        return self.erasures.event(recorded) if self.erasures.jobs else recorded
 
     def read_item(self, raw: RawRecord) -> RecordedItem:
         """An item."""
-        name, record = self._decoded(raw, ITEM_TYPES)
-        return RecordedItem(
-            **_envelope_in(record),
+        name, record = self._decoded(raw, kinds.ITEM_TYPES)
+        item = RecordedItem(
+            **envelope_in(record),
             partition=raw.partition,
             offset=raw.offset,
             schema=name,
-            fields={field: value for field, value in record.items() if field not in ENVELOPE},
+            fields={field: value for field, value in record.items() if field not in parts.ENVELOPE},
         )
+        item = parts.unsealed_item(item, parts.key_id_of(raw), self.keys)
+        return self.erasures.item(item) if self.erasures else item
 
     def read_task(self, raw: RawRecord) -> ScrapeTask:
         """A task."""
         _, record = self._decoded(raw, {"ScrapeTask": ScrapeTask})
-        return _built({**record, "traceparent": _traceparent_of(raw)}, ScrapeTask)
+        return built({**record, "traceparent": traceparent_of(raw)}, ScrapeTask)
 
     def read_order(self, raw: RawRecord) -> StopAttempt | DrainWorker:
         """An order to a worker."""
-        name, record = self._decoded(raw, ORDER_TYPES)
-        return _built(record, ORDER_TYPES[name])
+        name, record = self._decoded(raw, kinds.ORDER_TYPES)
+        return built(record, kinds.ORDER_TYPES[name])
 
     def read_report(self, raw: RawRecord) -> WorkerReported:
         """What a worker says of itself."""
         _, record = self._decoded(raw, {"WorkerReported": WorkerReported})
-        return _built(record, WorkerReported)
+        return built(record, WorkerReported)
 
     def read_delivery(self, raw: RawRecord) -> RecordedDelivery:
         """A webhook delivery's event."""
-        name, record = self._decoded(raw, DELIVERY_TYPES)
-        return RecordedDelivery(
-            **_envelope_in(record),
+        name, record = self._decoded(raw, kinds.DELIVERY_TYPES)
+        delivery = RecordedDelivery(
+            **envelope_in(record),
             delivery_id=record["delivery_id"],
             partition=raw.partition,
             offset=raw.offset,
-            event=_built(record, DELIVERY_TYPES[name]),
-            traceparent=_traceparent_of(raw),
+            event=built(record, kinds.DELIVERY_TYPES[name]),
+            traceparent=traceparent_of(raw),
+        )
+        return self.erasures.delivery(delivery) if self.erasures.jobs else delivery
+
+    def read_erasure(self, raw: RawRecord) -> RecordedErasure:
+        """An erasure's event."""
+        name, record = self._decoded(raw, kinds.ERASURE_TYPES)
+        return RecordedErasure(
+            event=built(record, kinds.ERASURE_TYPES[name]),
+            occurred_at=record["occurred_at"],
         )
 
     def read_replay(self, raw: RawRecord) -> RecordedReplay:
         """A replay's event."""
-        name, record = self._decoded(raw, REPLAY_TYPES)
+        name, record = self._decoded(raw, kinds.REPLAY_TYPES)
         return RecordedReplay(
             replay_id=record["replay_id"],
             event_id=record["event_id"],
             occurred_at=record["occurred_at"],
-            event=_built(record, REPLAY_TYPES[name]),
+            event=built(record, kinds.REPLAY_TYPES[name]),
         )
+
+    def read_place_event(self, raw: RawRecord) -> RecordedPlaceEvent:
+        """A place event."""
+        name, record = self._decoded(raw, PLACE_EVENT_TYPES)
+        recorded = RecordedPlaceEvent(
+            **envelope_in(record),
+            place_id=record["place_id"],
+            partition=raw.partition,
+            offset=raw.offset,
+            event=built(record, PLACE_EVENT_TYPES[name]),
+            traceparent=traceparent_of(raw),
+        )
+        recorded = parts.unsealed_place_event(recorded, parts.key_id_of(raw), self.keys)
+        return self.erasures.place_event(recorded) if self.erasures else recorded
 
     def read_monitor(self, raw: RawRecord) -> RecordedMonitor:
         """A monitor's event."""
-        name, record = self._decoded(raw, MONITOR_TYPES)
+        name, record = self._decoded(raw, kinds.MONITOR_TYPES)
         return RecordedMonitor(
-            **_envelope_in(record),
+            **envelope_in(record),
             monitor_id=record["monitor_id"],
             partition=raw.partition,
             offset=raw.offset,
-            event=_built(record, MONITOR_TYPES[name]),
-            traceparent=_traceparent_of(raw),
+            event=built(record, kinds.MONITOR_TYPES[name]),
+            traceparent=traceparent_of(raw),
         )
 
     def _record(
@@ -222,7 +256,12 @@ class Records:
         topic: str,
         name: str,
         key: str,
-        envelope: NewEvent | NewItem | RecordedDelivery | RecordedMonitor | _Envelope,
+        envelope: NewEvent
+        | NewItem
+        | RecordedDelivery
+        | RecordedPlaceEvent
+        | RecordedMonitor
+        | Envelope,
         fields: Mapping[str, Any],
     ) -> NewRecord:
         record = {
@@ -235,11 +274,11 @@ class Records:
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", envelope.event_id.encode()),
-            ("ce_type", _ce_type(name)),
+            ("parts.ce_type", parts.ce_type(name)),
             ("ce_source", self._source),
-            ("ce_time", _ce_time(envelope.occurred_at)),
+            ("parts.ce_time", parts.ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
-            (LAST_OWN_HEADER, b"application/avro"),
+            (parts.LAST_OWN_HEADER, b"application/avro"),
         ]
         if envelope.traceparent:
             headers.append(("traceparent", envelope.traceparent.encode()))
@@ -258,56 +297,3 @@ class Records:
         if decoded[0] not in types:
             raise UnreadableRecordError(f"{decoded.name} does not belong into {raw.topic}")
         return decoded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Envelope:
-    """The envelope of records that are orders, not events."""
-
-    event_id: str
-    job_id: str
-    tenant: str = "public"
-    traceparent: str | None = None
-    at: datetime | None = None
-
-    @property
-    def occurred_at(self) -> datetime:
-        return self.at or datetime.now(UTC)
-
-
-@cache
-def _ce_type(name: str) -> bytes:
-    return all_schemas()[name].full_name.encode()
-
-
-@lru_cache(maxsize=64)  # events of one call have one time
-def _ce_time(at: datetime) -> bytes:
-    return at.isoformat().encode()
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, nested ones as dicts, times left as they are."""
-    fields = msgspec.to_builtins(value, builtin_types=(datetime,))
-    assert isinstance(fields, dict)  # noqa: S101 - a dataclass becomes a dict
-    return {name: fields[name] for name in fields if name not in ENVELOPE}
-
-
-def _envelope_in(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ENVELOPE}
-
-
-def _built(record: Mapping[str, Any], cls: type[T]) -> T:
-    try:
-        return msgspec.convert(record, cls)
-    except msgspec.ValidationError as error:
-        raise UnreadableRecordError(f"{cls.__name__}: {error}") from error
-
-
-def _traceparent_of(raw: RawRecord) -> str | None:
-    headers = raw.headers
-    if len(headers) == OWN_HEADERS and headers[-1][0] == LAST_OWN_HEADER:
-        return None  # we would have written it behind these: no need to look through them
-    for name, value in reversed(headers):
-        if name == "traceparent":
-            return value.decode("ascii", "replace")
-    return None

@@ -1,7 +1,6 @@
 """The fold: a job's state from its events.
 
-Each event gives the fields that it changes. They are set in a copy that nobody else holds yet: to
-build a whole ``Job`` for every event would cost many times what the decision costs.
+Each event gives the fields that it changes, which are set in a copy that nobody else holds yet.
 """
 
 from __future__ import annotations
@@ -38,8 +37,6 @@ LOST_MESSAGES = {
     "worker.lost": "the worker was not heard of any more",
     "job.timeout": "the attempt ran past its time",
 }
-
-
 NOTHING = Changes()
 
 
@@ -52,10 +49,7 @@ def evolve(job: Job | None, recorded: Recorded) -> Job | None:
 
 
 def fold(history: Iterable[Recorded], job: Job | None = None) -> Job | None:
-    """The state after ``history``, which is in the order of the log and goes on from ``job``.
-
-    The same as to ``evolve`` event by event; ``job`` itself stays as it is.
-    """
+    """The state after ``history``, in the order of the log, going on from ``job``, which stays."""
     ours: Job | None = None  # from the first change on: a copy, changed in place
     for recorded in history:
         before = ours or job

@@ -23,6 +23,8 @@ class NewItem:
     fields: Mapping[str, Any]
     """The item itself, without the envelope."""
     traceparent: str | None = None
+    key_id: str | None = None
+    """The key that its personal fields are encrypted with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

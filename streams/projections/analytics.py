@@ -105,6 +105,26 @@ def all_views() -> Sequence[View]:
             doc="Reviews and mean rating of a place by month; each review once over all its jobs.",
         ),
         View(
+            name="place_ratings",
+            select="""
+                SELECT place_id, tenant, occurred_at AS scraped_at, job_id,
+                    JSONExtract(payload, 'rating', 'Nullable(Float64)') AS rating,
+                    JSONExtract(payload, 'reviews_total', 'Nullable(Int64)') AS reviews_total,
+                    JSONExtractString(payload, 'outcome') AS outcome
+                FROM place_events WHERE type = 'PlaceScraped'""",
+            doc="Rating and announced reviews of a place, a row a scrape.",
+        ),
+        View(
+            name="place_changes",
+            select="""
+                SELECT toStartOfDay(occurred_at) AS day, tenant, place_id, type, count() AS changes
+                FROM place_events
+                WHERE type IN ('ReviewAdded', 'ReviewEdited', 'ReviewRemoved', 'OwnerReplied')
+                    AND NOT JSONExtractBool(payload, 'is_initial')
+                GROUP BY day, tenant, place_id, type""",
+            doc="What changed at a place, by day and type; not what its first scrape found.",
+        ),
+        View(
             name="items_per_kind",
             select="""
                 SELECT jobs.kind AS kind, items.schema AS schema,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.projections import items, job_events, jobs, webhook_events
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
 from streams.projections.projection import Projection
 
 
@@ -15,4 +23,7 @@ def all_projections() -> Sequence[Projection]:
         jobs.projection,
         items.projection,
         webhook_events.projection,
+        places.projection,
+        place_reviews.projection,
+        place_events.projection,
     )

@@ -1,9 +1,13 @@
-"""Scraped items, each once a job."""
+"""Scraped items, each once a job. One that was forgotten keeps a row without fields.
+
+So the table still says how far the log is stored, and an audit finds each record once.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+from streams.domain.erasure import ERASED
 from streams.domain.items import RecordedItem
 from streams.projections.projection import Projection, Row
 
@@ -41,4 +45,5 @@ projection = Projection(
     newest_by="offset",
     row=row,
     doc="Scraped items, each once a job.",
+    shown=f"schema != '{ERASED}'",
 )

@@ -28,6 +28,12 @@ class Projection:
     row: Callable[[Any], Row]
     """The row of one record or state. Pure: the same input gives the same row."""
     doc: str
+    shown: str = ""
+    """A condition that the view's rows fulfil; empty: all are shown."""
+    settings: str = ""
+    """More settings of the table."""
+    takes: Callable[[Any], bool] = lambda _state: True
+    """Which of its topic's records become rows."""
 
     @property
     def table(self) -> str:
@@ -40,14 +46,16 @@ class Projection:
             f"ADD COLUMN IF NOT EXISTS `{name}` {type_}" for name, type_ in self.columns
         )
         alter = f"ALTER TABLE {self.table} {added}"
-        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL"  # noqa: S608 - our own names
+        where = f" WHERE {self.shown}" if self.shown else ""
+        view = f"CREATE OR REPLACE VIEW {self.name} AS SELECT * FROM {self.table} FINAL{where}"  # noqa: S608 - our own names
         return (self.create(self.table), alter, view)
 
     def create(self, table: str) -> str:
         """The statement that creates its table under the name ``table``, if it is not there."""
         columns = ", ".join(f"`{name}` {type_}" for name, type_ in self.columns)
+        more = f", {self.settings}" if self.settings else ""
         return (
             f"CREATE TABLE IF NOT EXISTS {table} ({columns}) "
             f"ENGINE = ReplacingMergeTree({self.newest_by}) ORDER BY {self.order_by} "
-            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}"
+            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}{more}"
         )

@@ -136,7 +136,7 @@ def test_only_the_roles_that_read_webhook_secrets_get_the_key(path: Path) -> Non
     environment = {"SCRAPESTREAM_SECRET_KEY": directory.secret_key()}
     keys = {
         name: role_part(directory, name, environment).environment["SCRAPESTREAM_SECRET_KEY"]
-        for name in ("api", "webhooks", "orchestrator", "materializer", "worker-1")
+        for name in ("api", "webhooks", "orchestrator", "materializer", "places", "worker-1")
     }
     assert {name for name, key in keys.items() if key} == {"api", "webhooks"}
     assert stat.S_IMODE((path / "secret-key").stat().st_mode) == 0o600

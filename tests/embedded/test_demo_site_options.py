@@ -243,3 +243,16 @@ def test_a_question_over_the_network_that_cannot_be_read_is_refused(site: str) -
     with pytest.raises(HTTPError) as refused:
         urlopen(Request(address, data=b"f.req=nonsense"), timeout=5)  # noqa: S310
     assert refused.value.code == 400
+
+
+def test_another_round_changes_three_reviews_and_the_list_is_as_long(site: str) -> None:
+    first, again, second = (
+        json_of(f"{site}/truth/Cafe+Central?reviews=8&round={n}")["items"] for n in (1, 1, 2)
+    )
+    assert [each["review_id"] for each in first] == [each["review_id"] for each in again]
+    assert first[0]["review_id"] == second[0]["review_id"]
+    assert (first[0]["text"] != second[0]["text"], second[0]["is_edited"]) == (True, True)
+    assert first[1]["review_id"] != second[1]["review_id"]
+    assert first[2]["owner_response_text"] != second[2]["owner_response_text"]
+    texts = [[each["text"] for each in items[3:]] for items in (first, second)]
+    assert texts[0] == texts[1]

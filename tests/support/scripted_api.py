@@ -56,11 +56,14 @@ class ScriptedApi:
     workers: list[Body] = field(default_factory=list)
     drained: list[str] = field(default_factory=list)
     """Method and worker of each order."""
+    places: dict[str, Body] = field(default_factory=dict)
+    """Answers by path, such as ``/places``; lists are on one page."""
 
     def forget(self) -> None:
         """Start over, for the next test."""
         self.jobs, self.urls, self.submitted, self.asked = {}, {}, [], []
         self.workers, self.drained, self.asked_at_once = [], [], []
+        self.places = {}
         self.refusal = None
 
     def add(self, url: str, **job: Any) -> ScriptedJob:
@@ -84,6 +87,7 @@ class ScriptedApi:
                     methods=["POST", "DELETE"],
                 ),
                 Route("/jobs/{how}", self._guarded(self._at_once), methods=["POST"]),
+                Route("/places{rest:path}", self._guarded(self._places)),
                 Route("/jobs/{id}", self._guarded(self._show)),
                 Route("/jobs/{id}", self._guarded(self._cancel), methods=["DELETE"]),
                 Route("/jobs/{id}/{how:str}", self._guarded(self._again), methods=["POST"]),
@@ -122,6 +126,13 @@ class ScriptedApi:
             return _problem(404, {"title": "There is no worker of this name"})
         self.drained.append(f"{request.method} {worker}")
         return JSONResponse({"id": worker, "draining": request.method == "POST"}, status_code=202)
+
+    async def _places(self, request: Request) -> Response:
+        self.asked.append(f"{request.url.path}?{request.url.query}")
+        answer = self.places.get(request.url.path)
+        if answer is None:
+            return _problem(404, {"title": "There is no place of this id", "code": "unknown_place"})
+        return JSONResponse(answer)
 
     async def _show(self, request: Request) -> Response:
         return JSONResponse(self._job(request).job)

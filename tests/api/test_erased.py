@@ -1,0 +1,56 @@
+"""What the API tells of a job that must be forgotten: that it was, and nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from api.app import ApiParts
+from api.erased_store import ErasedStore
+from streams.domain.erasure import ErasureRequested, Erasures, Subject, subject_hash
+from tests.api.job_events import completed, described, progress, started
+from tests.api.world import World
+
+PATHS = ("", "/events", "/reviews", "/reviews?format=csv", "/diff?from=1", "?at=4")
+TITLE = "Café Central"
+
+
+async def test_a_job_is_forgotten_in_memory_and_store_before_the_store_is_emptied(
+    world: World,
+) -> None:
+    erasures = Erasures()
+
+    def forgetting(parts: ApiParts) -> ApiParts:
+        return replace(parts, store=ErasedStore(parts.store, erasures), erasures=erasures)
+
+    process = await world.start(change=forgetting)
+    job_id = await process.submit(metadata={"of": "somebody"})
+    kept = await process.submit()
+    for each in (job_id, kept):
+        span = await world.put_items(each, 2)
+        await world.append(each, *started(), described(2), progress(2, items=span))
+        await world.append(each, *completed(2, span))
+    await process.is_caught_up()
+
+    async def told(of: str) -> str:
+        answers = [await process.client.get(f"/jobs/{of}{path}") for path in PATHS]
+        assert all(answer.status_code == 200 for answer in answers), answers
+        return "".join(answer.text for answer in answers)
+
+    before = await told(job_id)
+    words = (TITLE, "/maps/place/", "somebody", "Über 1")
+    for word in words:
+        assert word in before
+
+    asked = ErasureRequested(
+        erasure_id="e",
+        subject=Subject.JOB,
+        subject_hash=subject_hash(Subject.JOB, job_id),
+        job_ids=(job_id,),
+    )
+    erasures.add(asked)
+    process.live.memory.erase(asked.job_ids, erasures)
+    after = await told(job_id)
+    for word in words:
+        assert word not in after
+    assert TITLE in await told(kept)
+    assert "Über 1" in await told(kept)
