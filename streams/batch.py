@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from streams.domain.items import RecordedItem
+from streams.domain.job import Job
 from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import Recorded
 from streams.domain.webhook import RecordedDelivery
 from streams.ports import RawRecord, TopicPartition
+from streams.projections import (
+    items,
+    job_events,
+    jobs,
+    place_events,
+    place_reviews,
+    places,
+    webhook_events,
+)
+from streams.projections.projection import Projection
 
 
 @dataclass(slots=True)
@@ -36,6 +48,21 @@ class Batch:
         self.firsts.setdefault(partition, raws[0].offset)
         self.ends[partition] = raws[-1].offset + 1
         self.count += len(raws)
+
+    def tables(self, changed: Sequence[Job]) -> Sequence[tuple[Projection, Sequence[Any]]]:
+        """What goes where, in this order: the events of a topic last, as they say how far it is.
+
+        ``changed``: the jobs as the events leave them.
+        """
+        return (
+            (items.projection, self.items),
+            (jobs.projection, changed),
+            (job_events.projection, self.events),
+            (webhook_events.projection, self.deliveries),
+            (places.projection, self.places),
+            (place_reviews.projection, self.places),
+            (place_events.projection, self.places),
+        )
 
     def name(self, incarnations: Mapping[str, str]) -> str:
         """The same for the same records, so that the same insert again stores nothing.

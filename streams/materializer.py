@@ -37,16 +37,6 @@ from streams.errors import (
 )
 from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
-from streams.projections import (
-    items,
-    job_events,
-    jobs,
-    place_events,
-    place_reviews,
-    places,
-    webhook_events,
-)
-from streams.projections.projection import Projection
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -200,17 +190,8 @@ class Materializer:
         changed = await self._insisting(self._folded, batch.events)
         await self._insisting(self._records.catch_up)
         erasures = self._records.erasures
-        tables: Sequence[tuple[Projection, Sequence[Any]]] = (
-            (items.projection, batch.items),
-            (jobs.projection, changed),
-            (job_events.projection, batch.events),
-            (webhook_events.projection, batch.deliveries),
-            (places.projection, batch.places),
-            (place_reviews.projection, batch.places),
-            (place_events.projection, batch.places),  # the last: it says how far the store is
-        )
         name = batch.name(self._incarnations)
-        for projection, states in tables:
+        for projection, states in batch.tables(changed):
             left = map(erasures.left, states) if erasures else states
             rows = [projection.row(state) for state in left if projection.takes(state)]
             if rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,12 +15,10 @@ import api.routes.scrape
 from api.app import ApiParts
 from streams.adapters.event_log import RecordEventLog
 from streams.domain.events import ScrapeRequested
-from streams.domain.fleet import Fleet
 from streams.domain.items import Position
 from streams.domain.recorded import NewEvent
 from streams.topics import JOB_EVENTS
 from tests.api.job_events import PLACE, completed, started
-from tests.api.test_workers import REPORT
 from tests.api.world import World, eventually
 
 SECRET = "s3cret-of-a-customer"
@@ -112,33 +109,6 @@ async def test_the_trace_of_a_request_goes_on_in_its_events(
     assert len(asked.traceparent) == len(TRACE)
     assert (asked.traceparent == TRACE) is (given == TRACE)
     assert (cancelled.traceparent == TRACE) is (given == TRACE)
-
-
-async def test_the_estimate_is_the_median_of_recent_jobs_times_the_turns_to_wait(
-    world: World,
-) -> None:
-    fleet = Fleet()
-    process = await world.start(change=lambda parts: replace(parts, fleet=fleet))
-    fleet.hear(replace(REPORT, slots=2), time.monotonic())
-    for _ in range(3):
-        job_id = await process.submit()
-        await world.append(job_id, *started(), *completed(1))  # 2 s from start to end
-    await process.is_caught_up()
-    estimates = []
-    for _ in range(5):
-        answer = await process.client.post("/scrape", json={"url": PLACE})
-        estimates.append(answer.json()["estimated_time"])
-    assert estimates == ["2s", "2s", "4s", "4s", "6s"]
-
-
-async def test_a_new_process_knows_how_long_jobs_take(world: World) -> None:
-    first = await world.start()
-    job_id = await first.submit()
-    await world.append(job_id, *started(), *completed(1))
-    await first.is_caught_up()
-    second = await world.start()
-    answer = await second.client.post("/scrape", json={"url": PLACE})
-    assert answer.json()["estimated_time"] == "2s"
 
 
 GOOD: dict[str, Any] = {"url": PLACE}
