@@ -6,7 +6,7 @@ import re
 
 from api.batches import Batch
 from api.live_view import LiveView
-from api.problems import ViewBehindError
+from api.refusals import ViewBehindError
 from streams.errors import UnknownBatchError
 from streams.ports import JobStore
 

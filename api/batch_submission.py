@@ -15,8 +15,7 @@ from api.bulk import Item, ItemReader
 from api.idempotency import READ_BACK_S
 from api.parts import Api
 from api.pressure import check_room
-from api.problems import ViewBehindError
-from api.refusals import AllRefusedError
+from api.refusals import AllRefusedError, ViewBehindError
 from streams.domain.ids import JobId, batch_job_id, keyed_batch_id, new_batch_id, new_job_id
 from streams.domain.job import Status
 from streams.domain.recorded import NewEvent, new_event

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from api.live_view import LiveView
 from api.pause import Pause
-from api.problems import ViewBehindError
+from api.refusals import ViewBehindError
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.errors import StoreUnavailableError, UnknownJobError

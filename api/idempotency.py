@@ -15,7 +15,8 @@ import msgspec
 from starlette.requests import Request
 
 from api.parts import Api
-from api.problems import MalformedRequestError, ViewBehindError
+from api.problems import MalformedRequestError
+from api.refusals import ViewBehindError
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 from streams.errors import IdempotencyKeyReusedError, UnknownJobError

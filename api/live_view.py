@@ -11,7 +11,7 @@ from api.estimates import Durations
 from api.job_memory import Entry, JobMemory
 from api.log_ends import LogEnds
 from api.pause import Pause
-from api.problems import ViewBehindError
+from api.refusals import ViewBehindError
 from api.store_age import StoreAge
 from api.story import Story
 from schemas.errors import RegistryError

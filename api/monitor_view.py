@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from api.live_view import TailReader
 from api.log_ends import LogEnds
 from api.pause import Pause
-from api.problems import ViewBehindError
+from api.refusals import ViewBehindError
 from schemas.errors import RegistryError
 from streams.adapters.records import Records
 from streams.domain.monitor import Monitor, evolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from api.batch_finding import BatchFinder
 from api.finding import JobFinder
@@ -20,12 +20,19 @@ from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
-from streams.personal_keys import PersonalKeys
 from streams.place_queries import PlaceReader
 from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
+from streams.sealed_fields import DataKey
 from streams.sealing import Sealer
 from streams.settings import Settings
+
+
+class KeySource(Protocol):
+    """Keys of encrypted reviews; ``streams.personal_keys`` has them."""
+
+    async def fetch(self, key_id: str) -> DataKey | None:
+        """The key; None when there is none, or none any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ class ApiParts:
     """A tenant's share of the workers, as the orchestrators know it."""
     erasures: Erasures = field(default_factory=Erasures)
     """What must be forgotten."""
-    keys: PersonalKeys | None = None
+    keys: KeySource | None = None
     """The keys of encrypted reviews."""
     files: ResultFiles | None = None
     """Where results are kept as files; None: they are not."""

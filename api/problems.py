@@ -121,6 +121,9 @@ KINDS: Mapping[str, ProblemKind] = {
             "Use a method that the `Allow` header names.",
         ),
         ProblemKind(
+            "unauthorized", 401, "A token is needed", "Send `Authorization: Bearer TOKEN`."
+        ),
+        ProblemKind(
             "body_too_large", 413, "The body is too large", "Send less: one URL, a few fields."
         ),
         ProblemKind(
@@ -195,6 +198,7 @@ KINDS: Mapping[str, ProblemKind] = {
 
 CODES_OF_STATUSES = {
     400: "malformed_request",
+    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
     413: "body_too_large",
@@ -207,12 +211,6 @@ class MalformedRequestError(HTTPException):
 
     def __init__(self, detail: str) -> None:
         super().__init__(400, detail)
-
-
-class ViewBehindError(UnavailableError):
-    """The live view has not read far enough to answer; ask again."""
-
-    code = "events.lagging"
 
 
 class UncertainWriteError(LogUnavailableError):

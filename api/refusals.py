@@ -22,6 +22,12 @@ class UncertainBatchError(LogUnavailableError):
         self.batch_id = batch_id
 
 
+class ViewBehindError(UnavailableError):
+    """The live view has not read far enough to answer; ask again."""
+
+    code = "events.lagging"
+
+
 class QueueFullError(UnavailableError):
     """There is no room for the job now; its text says how many are open."""
 

@@ -13,7 +13,7 @@ from streams.errors import InvalidSettingError
 PREFIX = "SCRAPESTREAM_"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
 """Where one reaches what listens on every address."""
-SECRETS = frozenset({"secret_key", "personal_key", "proxy", "proxies"})
+SECRETS = frozenset({"secret_key", "personal_key", "keys_token", "proxy", "proxies"})
 """Fields whose values are never shown."""
 
 
@@ -43,6 +43,8 @@ class Settings:
     personal_key: str = ""
     """Key that encrypts those keys in ClickHouse: as ``secret_key``, and another one. API, workers,
     materializer and tools need the same one; ``scrapestream up`` makes one."""
+    keys_token: str = ""
+    """Token that ``GET /keys`` asks for; empty: nobody gets a key from the API."""
     replication_factor: int = 1
     """Copies of each topic partition; 3 on a cluster."""
     event_retention_days: int = 0

@@ -21,7 +21,7 @@ from api.idempotency import key_in
 from api.middleware.trace import traceparent_of
 from api.parts import Api
 from api.payloads import json_response
-from api.problems import ViewBehindError
+from api.refusals import ViewBehindError
 from api.routes.jobs import page_of_jobs
 from api.routes.resource import resource
 from api.routes.scrape import REPLAYED

@@ -19,8 +19,7 @@ from api.monitoring import Change, Rules, RunNow, Wish, monitor_payload
 from api.parts import Api
 from api.pause import Pause
 from api.payloads import json_response
-from api.problems import ViewBehindError
-from api.refusals import ConflictError
+from api.refusals import ConflictError, ViewBehindError
 from api.requests import JobCursor, cursor_text, read_body, read_cursor, read_limit
 from api.routes.jobs import page_of_jobs
 from api.routes.resource import resource
