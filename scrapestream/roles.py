@@ -13,6 +13,9 @@ from streams.settings import PREFIX, Settings
 
 KEY_HOLDERS = frozenset({"api", "webhooks"})
 """Roles that read webhook secrets."""
+STATIC_MEMBERS = frozenset({"orchestrator", "places", "worker"})
+"""One that is killed and started again keeps its partitions: otherwise they wait for the end of
+its session."""
 PERSONAL_KEY_HOLDERS = frozenset({"api", "materializer", "places", "worker"})
 """Roles that write or read encrypted reviews."""
 RESULTS_HOLDERS = frozenset({"api", "materializer"})
@@ -87,11 +90,8 @@ def role_part(directory: DataDirectory, name: str, environment: Mapping[str, str
         question = f"http://127.0.0.1:{port}/ready"
     if role == "worker":
         own[f"{PREFIX}WORKER_ID"] = name
-        # One that is killed and started again keeps its partitions: otherwise all workers wait
-        # for the end of its session.
+    if role in STATIC_MEMBERS:
         own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"
-    if role == "places":
-        own[f"{PREFIX}INSTANCE_ID"] = f"{directory.stack_id()}-{name}"  # for the same reason
     return Part(
         name=name,
         command=_scrapestream(role),

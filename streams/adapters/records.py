@@ -274,9 +274,9 @@ class Records:
         headers = [
             ("ce_specversion", b"1.0"),
             ("ce_id", envelope.event_id.encode()),
-            ("parts.ce_type", parts.ce_type(name)),
+            ("ce_type", parts.ce_type(name)),
             ("ce_source", self._source),
-            ("parts.ce_time", parts.ce_time(envelope.occurred_at)),
+            ("ce_time", parts.ce_time(envelope.occurred_at)),
             ("ce_subject", envelope.job_id.encode()),
             (parts.LAST_OWN_HEADER, b"application/avro"),
         ]
