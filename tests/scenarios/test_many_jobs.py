@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.system import System, eventually
 
-JOBS = int(os.environ.get("MANY_JOBS") or 50)
+JOBS = int(os.environ.get("MANY_JOBS") or 30)
 
 
 @pytest.mark.timeout(600)

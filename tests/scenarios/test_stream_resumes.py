@@ -27,7 +27,8 @@ def messages(system: System, job_id: str, last_id: str | None = None) -> Iterato
             if name in {"id", "data"} and value:
                 message[name] = value.removeprefix(" ")
             elif not line and "data" in message:
-                yield message
+                if "id" in message:  # a place in the queue has none: it is not in the log
+                    yield message
                 message = {}
 
 
