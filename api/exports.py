@@ -64,6 +64,15 @@ class Writer(Protocol):
     def end(self, rows: int) -> bytes: ...
 
 
+class Pages(Protocol):
+    """Rows of a file, read page by page; how many is known before."""
+
+    @property
+    def total(self) -> int: ...
+
+    def pages(self) -> AsyncIterator[Sequence[Item]]: ...
+
+
 def wanted_form(request: Request) -> Form:
     """The format of the query, else the best of ``Accept`` that we know, else JSON.
 
@@ -112,10 +121,11 @@ def streamed(
     headers = headers_of(rows, form, is_file=is_file)
     if request.method == "HEAD":
         return Response(headers=headers, media_type=form.media_type)
-    return StreamingResponse(_pieces(rows, writer), headers=headers, media_type=form.media_type)
+    return StreamingResponse(pieces(rows, writer), headers=headers, media_type=form.media_type)
 
 
-async def _pieces(rows: Rows, writer: Writer) -> AsyncIterator[bytes]:
+async def pieces(rows: Pages, writer: Writer) -> AsyncIterator[bytes]:
+    """The file, piece by piece."""
     if head := await asyncio.to_thread(writer.begin):
         yield head
     async for items in rows.pages():
@@ -126,15 +136,19 @@ async def _pieces(rows: Rows, writer: Writer) -> AsyncIterator[bytes]:
 
 
 async def workbook(
-    request: Request, rows: Rows, columns: Sequence[Column], building: asyncio.Semaphore
+    request: Request,
+    rows: Pages,
+    headers: Mapping[str, str],
+    columns: Sequence[Column],
+    facts: Mapping[str, str],
+    building: asyncio.Semaphore,
 ) -> Response:
     """An Excel file: built in a temporary file first, so its length is announced, too."""
     form = FORMS["xlsx"]
-    headers = headers_of(rows, form, is_file=True)
     if request.method == "HEAD":
         return Response(headers=headers, media_type=form.media_type)
     async with building:
-        file = await _built_workbook(rows, columns)
+        file = await _built_workbook(rows, columns, facts)
     size_bytes = file.seek(0, 2)
     file.seek(0)
     return StreamingResponse(
@@ -144,11 +158,13 @@ async def workbook(
     )
 
 
-async def _built_workbook(rows: Rows, columns: Sequence[Column]) -> IO[bytes]:
+async def _built_workbook(
+    rows: Pages, columns: Sequence[Column], facts: Mapping[str, str]
+) -> IO[bytes]:
     # Loaded when the first file is wanted, as is pyarrow.
     from streams.exports.xlsx import Xlsx  # noqa: PLC0415
 
-    book = await asyncio.to_thread(Xlsx, columns, facts_of(rows.job))
+    book = await asyncio.to_thread(Xlsx, columns, facts)
     try:
         async for items in rows.pages():
             await asyncio.to_thread(book.add, items)
@@ -164,7 +180,9 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
             yield piece
 
 
-def file_writer(form: Form, job: Job, columns: Sequence[Column], *, bom: bool) -> Writer:
+def file_writer(
+    form: Form, columns: Sequence[Column], facts: Mapping[str, str], *, bom: bool
+) -> Writer:
     """The writer of a format other than JSON and Excel."""
     match form.name:
         case "jsonl":
@@ -174,7 +192,7 @@ def file_writer(form: Form, job: Job, columns: Sequence[Column], *, bom: bool) -
         case _:
             from streams.exports.parquet import Parquet  # noqa: PLC0415
 
-            return Parquet(columns, facts_of(job))
+            return Parquet(columns, facts)
 
 
 def facts_of(job: Job) -> Mapping[str, str]:

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.exports import PIECE_BYTES, Form, Writer
+from api.exports import Form, file_writer, pieces, workbook
 from streams.errors import StoreUnavailableError
 from streams.exports.columns import Column, Kind, columns_of
-from streams.exports.text import Csv, JsonLines
 from streams.place_queries import PlaceReader, ReviewPage, ReviewQuery, Row
 
 REVIEWS_A_PAGE = 5_000
@@ -86,51 +84,6 @@ async def place_file(
     if request.method == "HEAD":
         return Response(headers=headers, media_type=form.media_type)
     if form.name == "xlsx":
-        async with building:
-            file = await _workbook(rows)
-        headers["Content-Length"] = str(file.seek(0, 2))
-        file.seek(0)
-        return StreamingResponse(_read(file), headers=headers, media_type=form.media_type)
-    pieces = _pieces(rows, _writer(form, rows, bom=bom))
-    return StreamingResponse(pieces, headers=headers, media_type=form.media_type)
-
-
-def _writer(form: Form, rows: PlaceRows, *, bom: bool) -> Writer:
-    match form.name:
-        case "jsonl":
-            return JsonLines()
-        case "csv":
-            return Csv(COLUMNS, bom=bom)
-        case _:
-            from streams.exports.parquet import Parquet  # noqa: PLC0415 - loads long
-
-            return Parquet(COLUMNS, rows.facts)
-
-
-async def _pieces(rows: PlaceRows, writer: Writer) -> AsyncIterator[bytes]:
-    if head := await asyncio.to_thread(writer.begin):
-        yield head
-    async for reviews in rows.pages():
-        if piece := await asyncio.to_thread(writer.add, reviews):
-            yield piece
-    if tail := await asyncio.to_thread(writer.end, rows.total):
-        yield tail
-
-
-async def _workbook(rows: PlaceRows) -> IO[bytes]:
-    from streams.exports.xlsx import Xlsx  # noqa: PLC0415 - loads long
-
-    book = await asyncio.to_thread(Xlsx, COLUMNS, rows.facts)
-    try:
-        async for reviews in rows.pages():
-            await asyncio.to_thread(book.add, reviews)
-        return await asyncio.to_thread(book.finished, rows.total)
-    except BaseException:
-        book.close()
-        raise
-
-
-async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
+        return await workbook(request, rows, headers, COLUMNS, rows.facts, building)
+    writer = file_writer(form, COLUMNS, rows.facts, bom=bom)
+    return StreamingResponse(pieces(rows, writer), headers=headers, media_type=form.media_type)

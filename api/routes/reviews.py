@@ -10,7 +10,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api.exports import (
+    facts_of,
     file_writer,
+    headers_of,
     streamed,
     wanted_form,
     wants_bom,
@@ -59,9 +61,11 @@ def routes(api: Api) -> list[BaseRoute]:
             return streamed(request, rows, form, JsonObject(json_head(job)), is_file=False)
         columns = _columns_of(api, job)
         rows = await read_rows(store, job, REVIEWS_A_FILE_PAGE)
+        facts = facts_of(job)
         if form.name == "xlsx":
-            return await workbook(request, rows, columns, building)
-        writer = file_writer(form, job, columns, bom=bom)
+            headers = headers_of(rows, form, is_file=True)
+            return await workbook(request, rows, headers, columns, facts, building)
+        writer = file_writer(form, columns, facts, bom=bom)
         return streamed(request, rows, form, writer, is_file=True)
 
     return [resource("/jobs/{job_id}/reviews", get=read_reviews)]
