@@ -12,7 +12,7 @@ from scrapestream.cli.address import ApiOption, DataDirOption, JsonOption, find_
 from scrapestream.cli.answers import Body
 from scrapestream.cli.client import open_client
 from scrapestream.cli.exits import CliError, ExitCode
-from scrapestream.cli.jobs import moment_text
+from scrapestream.cli.jobs import DryRunOption, SinceOption, moment_text
 from scrapestream.cli.output import print_json, print_table, say
 from scrapestream.cli.text import json_text, plain, short
 from scrapestream.cli.times import since_moment
@@ -28,12 +28,7 @@ TopicOption = Annotated[
 ReasonOption = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="A class, or a part of the reason.")
 ]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="TIME", help="Such as 2026-11-22T12:00Z, or 90m for ago."),
-]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="At most so many.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Without ids and filters: all of them.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)

@@ -15,7 +15,7 @@ from scrapestream.cli.client import open_client
 from scrapestream.cli.exits import CliError, ExitCode
 from scrapestream.cli.jobs import moment_text
 from scrapestream.cli.output import print_json, print_table, say, status_text
-from scrapestream.cli.scrape import Priority, webhook_request
+from scrapestream.cli.scrape import PriorityOption, WebhookSecretOption, webhook_request
 from scrapestream.cli.text import json_text, plain
 
 PAGE = 1_000
@@ -54,17 +54,8 @@ def add(
     webhook: Annotated[
         str | None, typer.Option("--webhook", metavar="URL", help="Is told when a run ends.")
     ] = None,
-    webhook_secret_env: Annotated[
-        str | None,
-        typer.Option(
-            "--webhook-secret-env",
-            metavar="NAME",
-            help="Environment variable with the secret that signs the webhook.",
-        ),
-    ] = None,
-    priority: Annotated[
-        Priority | None, typer.Option("--priority", help="Place in the queue.")
-    ] = None,
+    webhook_secret_env: WebhookSecretOption = None,
+    priority: PriorityOption = None,
     key: Annotated[
         str | None,
         typer.Option("--key", metavar="TEXT", help="Idempotency key: sent again, still one."),

@@ -50,6 +50,17 @@ class _Wanted:
     as_json: bool
 
 
+WebhookSecretOption = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook-secret-env",
+        metavar="NAME",
+        help="Environment variable with the secret that signs the webhook.",
+    ),
+]
+PriorityOption = Annotated[Priority | None, typer.Option("--priority", help="Place in the queue.")]
+
+
 def scrape(
     *,
     urls: Annotated[list[str] | None, typer.Argument(metavar="URL", help="Places.")] = None,
@@ -74,17 +85,8 @@ def scrape(
     webhook: Annotated[
         str | None, typer.Option("--webhook", metavar="URL", help="Is told when a job ends.")
     ] = None,
-    webhook_secret_env: Annotated[
-        str | None,
-        typer.Option(
-            "--webhook-secret-env",
-            metavar="NAME",
-            help="Environment variable with the secret that signs the webhook.",
-        ),
-    ] = None,
-    priority: Annotated[
-        Priority | None, typer.Option("--priority", help="Place in the queue.")
-    ] = None,
+    webhook_secret_env: WebhookSecretOption = None,
+    priority: PriorityOption = None,
     timeout: Annotated[
         str | None,
         typer.Option("--timeout", metavar="TIME", help="Longest wait, such as 90s, 10m, 1h30m."),
