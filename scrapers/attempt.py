@@ -7,8 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Protocol
+from contextlib import asynccontextmanager
 
 from scrapers.attempt_log import AttemptLog
 from scrapers.contract import (
@@ -16,10 +15,10 @@ from scrapers.contract import (
     Extracted,
     Finished,
     Found,
-    Page,
     Progress,
     Report,
     Scraper,
+    SlotBrowser,
     Target,
 )
 from scrapers.proxies import split_options
@@ -53,22 +52,6 @@ ENDED_BY_US = {
     STALLED: "the page gave nothing new for too long; its browser was ended",
     TIMED_OUT: "the attempt took longer than it may; what was found is kept",
 }
-
-
-class SlotBrowser(Protocol):
-    """What the worker needs of a browser; ``scrapers.browser.Browser`` has it."""
-
-    def open_page(self, proxy: str = "") -> AbstractContextManager[Page]:
-        """A page that shares nothing with earlier ones, through the proxy of this name."""
-
-    def memory_bytes(self) -> int:
-        """Memory of all its processes."""
-
-    def kill(self) -> None:
-        """End it at once, from any thread: calls that block raise BrowserLostError."""
-
-    def close(self) -> None:
-        """End it and leave nothing behind."""
 
 
 class Attempt:

@@ -53,7 +53,7 @@ class BarePage:
 
 
 class NoBrowser:
-    """``scrapers.attempt.SlotBrowser`` for scrapers that need none."""
+    """``scrapers.contract.SlotBrowser`` for scrapers that need none."""
 
     def __init__(self) -> None:
         self._is_killed = threading.Event()
@@ -62,6 +62,9 @@ class NoBrowser:
     def open_page(self, proxy: str = "") -> Iterator[Page]:
         """A page that shares nothing with earlier ones."""
         yield BarePage(self._is_killed)
+
+    def prepare(self) -> None:
+        """A page of this kind costs nothing to make."""
 
     def memory_bytes(self) -> int:
         """It has no process."""

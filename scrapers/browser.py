@@ -25,6 +25,7 @@ from scrapers.devtools import DevTools
 from scrapers.egress import Egress
 from scrapers.process_group import ProcessGroup
 from scrapers.proxies import DEFAULT
+from scrapers.tabs import NO_EXCEPTION, Tabs
 from streams.errors import BrowserLostError, PartFailedError
 from streams.settings import Settings
 
@@ -34,8 +35,6 @@ COMMAND_S = 35.0
 QUIT_S = 5.0
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - we look at its size only
 SMALL_SHM_BYTES = 512 * 1024 * 1024
-NO_EXCEPTION = "<-loopback>"
-"""Without it Chromium goes directly to loopback and link-local addresses."""
 HOME_PREFIX = "scrapestream-browser-"
 
 FLAGS = (
@@ -120,10 +119,10 @@ class Browser:
         )
         self._driver.set_page_load_timeout(PAGE_LOAD_S)
         self._driver.set_script_timeout(SCRIPT_S)
-        self._base_window = self._driver.current_window_handle
         self._devtools = DevTools(
             self._driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
         )
+        self._tabs = Tabs(self._driver, self._devtools)
 
     def __enter__(self) -> Self:
         return self
@@ -149,31 +148,28 @@ class Browser:
         """
         way_out = self._egress.address(proxy)
         with browser_errors():
-            context = self._devtools.call(
-                "Target.createBrowserContext", proxyServer=way_out, proxyBypassList=NO_EXCEPTION
-            )["browserContextId"]
-            self._devtools.call(
-                "Browser.setDownloadBehavior", behavior="deny", browserContextId=context
-            )
-            target = self._devtools.call(
-                "Target.createTarget", url="about:blank", browserContextId=context
-            )["targetId"]
-            self._driver.switch_to.window(target)
-        page = BrowserPage(self._driver, self._devtools, target)
+            tab = self._tabs.take(way_out)
+        page = BrowserPage(self._driver, self._devtools, tab.target)
         try:
             yield page
         except BrowserLostError:
             raise  # one that hangs would hold us up once more
         except BaseException:
-            self._leave(page, context)
+            page.close()
+            self._tabs.leave(tab)
             raise
-        self._leave(page, context)
-
-    def _leave(self, page: BrowserPage, context: str) -> None:
         page.close()
-        with suppress(BrowserLostError), browser_errors():
-            self._devtools.call("Target.disposeBrowserContext", browserContextId=context)
-            self._driver.switch_to.window(self._base_window)
+        self._tabs.leave(tab)
+
+    def prepare(self) -> None:
+        """Close the pages that were left and have the next one ready: work for idle time.
+
+        Raises:
+            BrowserLostError: the browser is gone.
+        """
+        way_out = self._egress.address()
+        with browser_errors():
+            self._tabs.prepare(way_out)
 
     @property
     def pid(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -141,6 +142,25 @@ class Page(Protocol):
         What the page has got before the call is in it, as a rule; a body that is too long or
         lost is left out.
         """
+
+
+class SlotBrowser(Protocol):
+    """What the worker needs of a browser; ``scrapers.browser.Browser`` has it."""
+
+    def open_page(self, proxy: str = "") -> AbstractContextManager[Page]:
+        """A page that shares nothing with earlier ones, through the proxy of this name."""
+
+    def prepare(self) -> None:
+        """Close the pages that were left and have the next one ready: work for idle time."""
+
+    def memory_bytes(self) -> int:
+        """Memory of all its processes."""
+
+    def kill(self) -> None:
+        """End it at once, from any thread: calls that block raise BrowserLostError."""
+
+    def close(self) -> None:
+        """End it and leave nothing behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

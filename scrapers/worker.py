@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from schemas.catalog import item_schema
 from schemas.errors import RegistryError
-from scrapers.attempt import SHUTDOWN, Attempt, SlotBrowser
+from scrapers.attempt import SHUTDOWN, Attempt
 from scrapers.attempt_log import AttemptLog
 from scrapers.bare_page import NoBrowser
-from scrapers.contract import Scraper
+from scrapers.contract import Scraper, SlotBrowser
 from scrapers.extraction import log_extraction
 from scrapers.known_items import KnownItems
 from scrapers.metrics import WorkerMetrics
@@ -131,9 +131,8 @@ class Worker:
             self._threads.shutdown(wait=False)
 
     async def _warm(self, slot: Slot) -> None:
-        """Start the browser before the first task needs it."""
         if any(scraper.needs_browser for scraper in self._scrapers.values()):
-            await slot.warm()
+            await slot.get_ready()
         self._rest(slot)
 
     def _rest(self, slot: Slot) -> None:
@@ -247,7 +246,6 @@ class Worker:
 
     async def _work(self, slot: Slot, attempt: Attempt) -> None:
         task = attempt.task
-        # What needs no browser leaves the slot's one alone.
         needs_browser = self._scrapers[task.kind].needs_browser
         place = slot if needs_browser else Slot(self._settings, NoBrowser, self._threads)
         log.info("attempt started", extra={"job_id": task.job_id, "attempt": task.attempt})
@@ -264,6 +262,8 @@ class Worker:
             del self._running[task.job_id, task.attempt]
             self._rest(slot)
             log.info("attempt ended", extra={"job_id": task.job_id, "attempt": task.attempt})
+        if needs_browser and not self._is_leaving:  # the next attempt is claimed meanwhile
+            await slot.get_ready()
 
     async def _known(self, task: ScrapeTask) -> frozenset[str]:
         while True:

@@ -65,6 +65,23 @@ def test_no_cookie_crosses_to_the_next_page(browser: Browser, site: str) -> None
         assert second.run("return document.cookie") == ""
 
 
+def test_pages_are_made_and_closed_in_idle_time(browser: Browser, site: str) -> None:
+    browser.prepare()
+    began_ms = time.time() * 1_000
+    with browser.open_page() as page:
+        assert page.run("return performance.timeOrigin") < began_ms
+    with browser.open_page() as unprepared:
+        assert unprepared.run("return performance.timeOrigin") > began_ms
+        unprepared.open(f"{site}/about")
+    browser.prepare()
+    alive = len(renderers_of(browser.pid))
+    for _ in range(4):
+        with browser.open_page() as page:
+            page.open(f"{site}/about")
+        browser.prepare()
+    assert wait_until(lambda: len(renderers_of(browser.pid)) <= alive, 5)
+
+
 def test_a_page_tells_where_it_is_and_what_it_holds(browser: Browser, site: str) -> None:
     with browser.open_page() as page:
         page.open(f"{site}/demo")

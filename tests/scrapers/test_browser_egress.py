@@ -129,6 +129,7 @@ def test_a_page_takes_the_proxy_that_it_is_given_and_the_next_one_does_not(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     host, port = urlsplit(site).hostname, urlsplit(site).port
+    strict_browser.prepare()  # a page that is ready, and must not be taken
     with strict_browser.open_page(f"{name}-proxy") as page:
         page.open(f"{site}/about")
         assert page.run("return document.body.innerText.length") > 0

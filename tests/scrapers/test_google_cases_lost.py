@@ -69,7 +69,7 @@ async def run(url: str, settings: Settings) -> Ran:
     with ThreadPoolExecutor(1) as threads:
         slot = Slot(settings, lambda: Browser.start(settings), threads)
         try:
-            await slot.warm()
+            await slot.get_ready()
             async with asyncio.timeout(WAIT_S), attempt.watched():
                 await slot.run(attempt, frozenset())
         finally:

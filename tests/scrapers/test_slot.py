@@ -40,6 +40,7 @@ async def jobs(
         await first.run()
         for _ in range(count - 1):
             clock.now += minutes * 60
+            await first.slot.get_ready()
             async with stage(settings=settings) as more, more.attempt.watched():
                 await first.slot.run(more.attempt, frozenset())
     assert all(browser.is_closed for browser in browsers)
@@ -97,6 +98,7 @@ async def test_a_real_browser_that_is_too_big_goes_and_leaves_nothing(settings: 
 
     async with stage(start, start, settings=replace(settings, browser_max_mb=50)) as first:
         await first.run()
+        await first.slot.get_ready()
         async with stage() as second, second.attempt.watched():
             await first.slot.run(second.attempt, frozenset())
         old, new = groups

@@ -60,6 +60,8 @@ class ScriptedBrowser:
     is_killed: threading.Event = field(default_factory=threading.Event)
     is_closed: bool = False
     size_bytes: int = 0
+    prepared: int = 0
+    """How often it was asked to have a page ready."""
     proxies: list[str] = field(default_factory=list)
     """The proxy of each page."""
 
@@ -73,6 +75,9 @@ class ScriptedBrowser:
         self.is_blocked.set()
         assert self.is_killed.wait(WAIT_S)
         lost()
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def memory_bytes(self) -> int:
         return self.size_bytes

@@ -163,7 +163,10 @@ S.pending = S.pending.filter((entry) => {
 hasSpinner();  // a fast list shows it for a moment only
 const toBottom = () => {
   const { scrollTop, clientHeight, scrollHeight } = S.root;
-  if (scrollTop + clientHeight < scrollHeight - 1) S.root.scrollTop = scrollHeight;
+  if (scrollTop + clientHeight >= scrollHeight - 1) return;
+  S.root.scrollTop = scrollHeight;
+  // The browser says so with its next frame only: that would be a frame a batch.
+  (S.root === document.scrollingElement ? document : S.root).dispatchEvent(new Event('scroll'));
 };
 function step() {  // through a list that keeps a window of cards: what we jump over never comes
   if (!S.steppedAt) {
