@@ -41,7 +41,9 @@ async def test_topics_records_and_offsets_survive_a_kill_and_a_restart(tmp_path:
         await producer.start()
         for number in range(30):
             await producer.send_and_wait(TOPIC, str(number).encode(), partition=number % 3)
-        consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=GROUP)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=servers, group_id=GROUP, enable_auto_commit=False
+        )
         await consumer.start()
         consumer.assign([TopicPartition(TOPIC, 0)])
         await consumer.commit({TopicPartition(TOPIC, 0): 7})
