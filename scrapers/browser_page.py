@@ -28,6 +28,12 @@ WAIT_STEP_S = 3.0
 WAIT_SCRIPT_S = WAIT_STEP_S + 3.0
 """When a waiting script must have answered."""
 
+EMPTY = "about:blank"
+"""What a tab keeps showing when the browser's network process dies as it is sent to an address.
+
+The driver says that all is well. Chromium starts that process anew, so a second try will do.
+"""
+
 _NAVIGATED = ("document unloaded", "aborted by navigation", "frame was detached")
 """A script was cut off by a new document: ask again."""
 
@@ -98,16 +104,21 @@ class BrowserPage:
         """Load ``url``; returns when its document is there."""
         if urlsplit(url).scheme not in {"http", "https"}:
             raise TargetRefusedError("not_a_place", "only http and https addresses are opened")
-        with browser_errors():
-            with watched_document(self._devtools, self._target) as document:
-                failure = self._get(url)
-            shown = str(self._driver.execute_script("return document.URL"))
+        for _ in range(2):
+            with browser_errors():
+                with watched_document(self._devtools, self._target) as document:
+                    failure = self._get(url)
+                shown = str(self._driver.execute_script("return document.URL"))
+            if shown != EMPTY:
+                break
         if refusal := document.refusal(datetime.now(UTC)):
             raise refusal
         if failure:
             raise _not_loaded(failure)
         if shown.startswith("chrome-error:"):  # the driver keeps silent about some errors
             raise _not_loaded("the browser shows an error page")
+        if shown == EMPTY:
+            raise _not_loaded("the browser shows nothing")
 
     def run(self, script: str, *args: Any) -> Any:
         """Run JavaScript with ``arguments``; returns its JSON value."""

@@ -92,6 +92,20 @@ def test_a_page_tells_where_it_is_and_what_it_holds(browser: Browser, site: str)
         assert page.run("return document.visibilityState") == "visible"
 
 
+def test_a_page_loads_although_the_network_process_dies_on_the_way(
+    browser: Browser, site: str
+) -> None:
+    browser.prepare()
+    service = next(p for p in left_of(browser.pid) if "NetworkService" in " ".join(p.cmdline()))
+    service.suspend()  # so that the address is asked for, and no answer can have come
+    ending = threading.Timer(0.05, service.kill)
+    ending.start()
+    with browser.open_page() as page:
+        page.open(f"{site}/demo")
+        assert page.url.startswith(f"{site}/maps/place/Cafe+Central/@")
+    ending.join()
+
+
 def test_a_wait_ends_with_the_fact_or_with_nothing(browser: Browser, site: str) -> None:
     with browser.open_page() as page:
         page.open(f"{site}/about")
