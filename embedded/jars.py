@@ -64,7 +64,7 @@ def fetch_parts(pom: Path) -> Path:
     if directory.is_dir():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(directory.with_suffix(".lock")):
+    with alone(directory.with_suffix(".lock")):
         if not directory.is_dir():  # no other process was faster
             _fetch(pom, directory)
     return directory
@@ -113,7 +113,7 @@ def _fetch(pom: Path, directory: Path) -> None:
 
 
 @contextmanager
-def _alone(lock_file: Path) -> Iterator[None]:
+def alone(lock_file: Path) -> Iterator[None]:
     """Wait until no other process fetches; the kernel frees the lock of one that died."""
     with lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import os
-import shutil
 import uuid
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from embedded.jars import Jars
+from embedded.java import jvm
 from embedded.part import Part, until
 from streams.errors import PartFailedError
 
@@ -21,25 +21,6 @@ LOGGING = Path(__file__).parent / "kafka" / "log4j2.properties"
 FORMAT_S = 60.0
 ASK_S = 3.0
 TEN_YEARS_MINUTES = 10 * 365 * 24 * 60
-
-JVM_FLAGS = (
-    "-XX:+UseSerialGC",  # one small heap: less memory and an earlier start than G1
-    "-XX:TieredStopAtLevel=1",  # a broker of this size is never hot enough for C2
-    "-Xshare:auto",
-    "-XX:-UsePerfData",  # leaves no file in /tmp behind
-)
-
-
-def find_java() -> str:
-    """The path of ``java``.
-
-    Raises:
-        PartFailedError: it is not installed.
-    """
-    java = shutil.which("java")
-    if java is None:
-        raise PartFailedError("Java is missing: apt-get install openjdk-17-jre-headless")
-    return java
 
 
 async def kafka_part(data_dir: Path, *, port: int, controller_port: int, jars: Jars) -> Part:
@@ -57,8 +38,7 @@ async def kafka_part(data_dir: Path, *, port: int, controller_port: int, jars: J
     properties = directory / "server.properties"
     properties.write_text(_properties(directory, port=port, controller_port=controller_port))
     java = (
-        find_java(),
-        *JVM_FLAGS,
+        *jvm(jars.kafka),
         f"-Djava.io.tmpdir={temporary}",
         f"-Dlog4j2.configurationFile={LOGGING}",
         "-cp",

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from embedded.jars import Jars
-from embedded.kafka import JVM_FLAGS, find_java
+from embedded.java import jvm
 from embedded.part import Part, http_part_ready
 
 
@@ -44,8 +44,7 @@ def registry_part(data_dir: Path, *, port: int, management_port: int, jars: Jars
     return Part(
         name="registry",
         command=(
-            find_java(),
-            *JVM_FLAGS,
+            *jvm(jars.registry),
             "-Xmx256m",
             *(f"-D{name}={value}" for name, value in properties.items()),
             "-cp",

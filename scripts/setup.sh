@@ -84,3 +84,4 @@ if [[ ! -f $stamp || $(<"$stamp") != "$made_from" ]]; then
 fi
 
 .venv/bin/python -m embedded.jars
+.venv/bin/python -m embedded.class_archives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -271,7 +272,18 @@ async def _started(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
     except KafkaConnectionError as error:
         raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
     finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    try:
         await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Its own fetches, cancelled while they waited for a broker that is gone: not we are meant.
+        await consumer._client.close()  # noqa: SLF001 - what it left out by that
 
 
 def _raw(record: Any) -> RawRecord:

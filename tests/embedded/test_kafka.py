@@ -47,10 +47,10 @@ async def test_topics_records_and_offsets_survive_a_kill_and_a_restart(tmp_path:
         await consumer.start()
         consumer.assign([TopicPartition(TOPIC, 0)])
         await consumer.commit({TopicPartition(TOPIC, 0): 7})
+        await consumer.stop()
 
         await kill(broker)
         await producer.stop()
-        await consumer.stop()
         again = await make_part(tmp_path)
         assert (again.command, again.address) == (part.command, part.address)
         broker = await start(again)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.jars import fetch_parts
-from embedded.kafka import JVM_FLAGS, find_java
+from embedded.java import JVM_FLAGS, find_java
 
 HERE = Path(__file__).parent / "s3proxy"
 BUCKET = "results"
