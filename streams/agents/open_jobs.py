@@ -14,6 +14,26 @@ REMEMBER_S = 600.0  # ended jobs: a request that was appended twice must not sta
 
 
 @dataclass(slots=True)
+class Emitted:
+    """The newest output for a job."""
+
+    output: tuple[object, ...]
+    """Its attempt, and what was decided."""
+    since_s: float
+    """On this process's own clock, seconds."""
+    end: int | None = None
+    """Offset after its events; None while they are being stored."""
+
+    def is_fresh(self, folded_to: int, now_s: float, repeat_s: float) -> bool:
+        """Whether it is too early to wonder where it is.
+
+        Behind a flood it comes back late: as long as it has not, nothing is missing.
+        """
+        is_on_its_way = self.end is None or self.end > folded_to
+        return is_on_its_way or now_s - self.since_s < repeat_s
+
+
+@dataclass(slots=True)
 class OpenJobs:
     """The fold of one partition of ``job-events``."""
 
@@ -26,8 +46,8 @@ class OpenJobs:
     ended: OrderedDict[JobId, float] = field(default_factory=OrderedDict)
     heard: dict[JobId, float] = field(default_factory=dict)
     """When an open job was last heard of, on this process's own clock, seconds."""
-    emitted: dict[JobId, tuple[str, float]] = field(default_factory=dict)
-    """The newest output for a job, and when."""
+    emitted: dict[JobId, Emitted] = field(default_factory=dict)
+    """What was decided for a job, and may not have come back yet."""
     unsure_until_s: float = 0.0
     """Until then, tasks may lie in the topics that an orchestrator before us has put there, on
     this process's own clock, seconds; 0: there are none."""
@@ -52,6 +72,11 @@ class OpenJobs:
             while self.ended and now_s - next(iter(self.ended.values())) > REMEMBER_S:
                 self.ended.popitem(last=False)
         return job
+
+    def forget_emitted(self, job_id: JobId, emitted: Emitted) -> None:
+        """It could not be stored; something newer stays."""
+        if self.emitted.get(job_id) is emitted:
+            del self.emitted[job_id]
 
     def low_water(self) -> int:
         """Nothing before this offset matters any more."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from streams.agents.batches import Batches
 from streams.agents.dispatching import REPEAT_S, Broker, Dispatching
-from streams.agents.open_jobs import OpenJobs
+from streams.agents.open_jobs import Emitted, OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
@@ -32,10 +34,21 @@ log = logging.getLogger(__name__)
 
 MARK_EVERY_S = 5.0
 SWEPT_AT_ONCE = 500  # open jobs; some 1.5 ms, in which no event is handled
+APPENDED_AT_ONCE = 1_000  # jobs whose decisions go into one write; some 40 ms of work
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What is to be appended for a job."""
+
+    part: OpenJobs
+    job: Job
+    decisions: tuple[JobEvent, ...]
+    emitted: Emitted
 
 
 class Orchestrator:
-    """Feed it records with ``react``; call ``sweep`` each second."""
+    """Feed it records with ``react_all``; call ``sweep`` each second."""
 
     def __init__(
         self,
@@ -59,6 +72,7 @@ class Orchestrator:
         self._partitions: dict[int, OpenJobs] = {}
         self._restoring = asyncio.Lock()
         self._emitting: set[asyncio.Task[None]] = set()
+        self._decided = Batches(self._append, self._emit, most=APPENDED_AT_ONCE)
         self.dispatching = Dispatching(
             dispatcher or Dispatcher(), event_log, broker, self._partitions, self._emit, clock
         )
@@ -66,14 +80,22 @@ class Orchestrator:
         self._marked_s = clock()
 
     async def react(self, raw: RawRecord) -> None:
-        """Fold one record in and emit at once what it calls for. Raises nothing for bad bytes."""
-        part = self._partitions.get(raw.partition)
-        if part is None or raw.offset > part.folded_to:
-            # New here, or another orchestrator had it in between.
-            await self._restore([raw.partition])
-            part = self._partitions[raw.partition]
-        if raw.offset < part.folded_to:
-            return
+        """As ``react_all``, of one record."""
+        await self.react_all([raw])
+
+    async def react_all(self, raws: Sequence[RawRecord]) -> None:
+        """Fold records in, and emit at once what they call for. Raises nothing for bad bytes."""
+        for raw in raws:
+            part = self._partitions.get(raw.partition)
+            if part is None or raw.offset > part.folded_to:
+                # New here, or another orchestrator had it in between.
+                await self._restore([raw.partition])
+                part = self._partitions[raw.partition]
+            if raw.offset >= part.folded_to:
+                self._react(part, raw)
+        self.dispatching.dispatch()
+
+    def _react(self, part: OpenJobs, raw: RawRecord) -> None:
         recorded = self._readable(raw)
         if recorded is None:
             part.folded_to = raw.offset + 1
@@ -178,7 +200,6 @@ class Orchestrator:
         if attempt is not None:
             # Its task is sent beside the decision, not after it: the fold takes either order.
             self.dispatching.admit(part, job.job_id, attempt)
-            self.dispatching.dispatch()
 
     def _decide(
         self,
@@ -187,32 +208,43 @@ class Orchestrator:
         decisions: tuple[JobEvent, ...],
         stop: StopAttempt | None,
     ) -> None:
-        """Append decisions, unless that was done a moment ago."""
-        output = f"{job.attempt} {[type(decision).__name__ for decision in decisions]}"
-        before = part.emitted.get(job.job_id)
-        if before is not None and before[0] == output and self._clock() - before[1] < REPEAT_S:
+        """Append decisions, unless that was done a moment ago, or has not come back yet."""
+        output = (job.attempt, *map(type, decisions))
+        before, now_s = part.emitted.get(job.job_id), self._clock()
+        if (
+            before is not None
+            and before.output == output
+            and before.is_fresh(part.folded_to, now_s, REPEAT_S)
+        ):
             return
-        part.emitted[job.job_id] = (output, self._clock())
-        self._emit(self._append(part, job, decisions, stop))
+        emitted = part.emitted[job.job_id] = Emitted(output, now_s)
+        if decisions:
+            self._decided.put(_Decided(part, job, decisions, emitted))
+        else:
+            emitted.end = 0
+        if stop is not None:
+            self._emit(self._order(part, job, stop))
 
-    async def _append(
-        self,
-        part: OpenJobs,
-        job: Job,
-        decisions: tuple[JobEvent, ...],
-        stop: StopAttempt | None,
-    ) -> None:
+    async def _append(self, decided: Sequence[_Decided]) -> None:
+        now = self._now()
+        new = [
+            new_event(one.job.job_id, one.job.tenant, each, now, traceparent=one.job.traceparent)
+            for one in decided
+            for each in one.decisions
+        ]
         try:
-            if decisions:
-                now = self._now()
-                await self._log.append(
-                    [
-                        new_event(job.job_id, job.tenant, each, now, traceparent=job.traceparent)
-                        for each in decisions
-                    ]
-                )
-            if stop is not None:
-                await self._log.order(stop)
+            positions = iter(await self._log.append(new))
+        except Exception:
+            for one in decided:  # the next sweep does it again
+                one.part.forget_emitted(one.job.job_id, one.emitted)
+            raise
+        for one in decided:
+            for _ in one.decisions:
+                one.emitted.end = next(positions).offset + 1
+
+    async def _order(self, part: OpenJobs, job: Job, stop: StopAttempt) -> None:
+        try:
+            await self._log.order(stop)
         except LogUnavailableError:
             part.emitted.pop(job.job_id, None)  # the next sweep does it again
             raise

@@ -91,7 +91,7 @@ class Shift:
         task = ScrapeTask(
             job_id=job_id, tenant="public", kind="noop", url=url, attempt=1, priority=priority
         )
-        await self.log.enqueue(task, OURS)
+        await self.log.enqueue([(task, OURS)])
         return job_id
 
     def history(self) -> list[Recorded]:

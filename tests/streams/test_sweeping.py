@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 import streams.agents.orchestrator
+from streams.agents.dispatching import REPEAT_S
+from streams.domain.events import CancelRequested
+from streams.domain.recorded import new_event
+from streams.topics import JOB_EVENTS
 from tests.support.orchestration import Orchestration, open_records
 
 JOBS = 30
@@ -50,3 +54,32 @@ async def test_a_sweep_ends_when_its_partition_is_taken_away(waiting: Orchestrat
     assert waiting.orchestrator.open_jobs() == 0
     await waiting.report("w1", JOBS)
     assert waiting.offered() == []
+
+
+async def test_a_decision_that_stands_behind_a_flood_is_not_written_again(
+    waiting: Orchestration,
+) -> None:
+    job_id = await waiting.submit()
+    new = new_event(job_id, "public", CancelRequested(), waiting.now())
+    await waiting.log.append([new])
+    await waiting.orchestrator.react(waiting.broker.records(JOB_EVENTS)[-1])
+    await waiting.orchestrator.close()  # its end is in the log, and not folded in yet
+    for _ in range(3):
+        waiting.clock_s += 2 * REPEAT_S
+        await waiting.orchestrator.sweep(waiting.partitions)
+        await waiting.orchestrator.close()
+    assert waiting.types(job_id).count("ScrapeCancelled") == 1
+
+
+async def test_a_decision_that_could_not_be_stored_is_written_by_the_next_sweep(
+    waiting: Orchestration,
+) -> None:
+    job_id = await waiting.submit()
+    new = new_event(job_id, "public", CancelRequested(), waiting.now())
+    await waiting.log.append([new])
+    waiting.broker.away = True
+    await waiting.orchestrator.react(waiting.broker.next_after((JOB_EVENTS, 0), 0)[-1])
+    await waiting.orchestrator.close()
+    waiting.broker.away = False
+    await waiting.sweep()
+    assert waiting.types(job_id).count("ScrapeCancelled") == 1
