@@ -24,13 +24,9 @@ class Emitted:
     end: int | None = None
     """Offset after its events; None while they are being stored."""
 
-    def is_fresh(self, folded_to: int, now_s: float, repeat_s: float) -> bool:
-        """Whether it is too early to wonder where it is.
-
-        Behind a flood it comes back late: as long as it has not, nothing is missing.
-        """
-        is_on_its_way = self.end is None or self.end > folded_to
-        return is_on_its_way or now_s - self.since_s < repeat_s
+    def is_on_its_way(self, folded_to: int) -> bool:
+        """Whether its events have not come back: behind a flood that takes its time."""
+        return self.end is None or self.end > folded_to
 
 
 @dataclass(slots=True)
@@ -72,6 +68,11 @@ class OpenJobs:
             while self.ended and now_s - next(iter(self.ended.values())) > REMEMBER_S:
                 self.ended.popitem(last=False)
         return job
+
+    def awaits(self, job_id: JobId) -> bool:
+        """Whether a decision about the job has not come back yet: until then it is as decided."""
+        emitted = self.emitted.get(job_id)
+        return emitted is not None and emitted.is_on_its_way(self.folded_to)
 
     def forget_emitted(self, job_id: JobId, emitted: Emitted) -> None:
         """It could not be stored; something newer stays."""

@@ -175,6 +175,8 @@ class Orchestrator:
                 self._sweep_job(part, job, is_caught_up)
 
     def _sweep_job(self, part: OpenJobs, job: Job, is_caught_up: bool) -> None:
+        if part.awaits(job.job_id):
+            return  # a decision about it
         waits = job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None
         if waits and not has_expired(job, self._now()):
             if not self.dispatching.is_known(job):
@@ -211,12 +213,10 @@ class Orchestrator:
         """Append decisions, unless that was done a moment ago, or has not come back yet."""
         output = (job.attempt, *map(type, decisions))
         before, now_s = part.emitted.get(job.job_id), self._clock()
-        if (
-            before is not None
-            and before.output == output
-            and before.is_fresh(part.folded_to, now_s, REPEAT_S)
-        ):
-            return
+        if before is not None and before.output == output:
+            is_early = now_s - before.since_s < REPEAT_S
+            if is_early or before.is_on_its_way(part.folded_to):
+                return
         emitted = part.emitted[job.job_id] = Emitted(output, now_s)
         if decisions:
             self._decided.put(_Decided(part, job, decisions, emitted))
