@@ -19,6 +19,7 @@ from streams.agents.past import Past
 from streams.agents.scheduler import Scheduler
 from streams.domain.dispatch import Dispatcher
 from streams.fleet_reader import FleetReader
+from streams.garbage import rare_garbage_collection
 from streams.role_server import role_server
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS, MONITOR_EVENTS
@@ -82,7 +83,8 @@ async def run(settings: Settings) -> None:
         )
         following = asyncio.create_task(fleet.run())
         try:
-            await run_app(settings, app, readiness.event)
+            with rare_garbage_collection():  # the past is a million objects, and no cycles
+                await run_app(settings, app, readiness.event)
         finally:
             following.cancel()
             await asyncio.wait([following])

@@ -22,7 +22,7 @@ from streams.domain.job import AttemptState, Job
 from streams.domain.tasks import ScrapeTask, task_of
 from streams.errors import LogUnavailableError
 from streams.ports import EventLog, TopicPartition
-from streams.topics import TASKS, WORKERS_GROUP
+from streams.topics import JOB_EVENTS, TASKS, WORKERS_GROUP
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,9 @@ class Dispatching:
         self._partitions = partitions
         self._offers = Batches(self._enqueue, emit, most=OFFERED_AT_ONCE)
         self._clock = clock
+        self._doubted: dict[str, int | None] = {}
+        """Offers that were taken and not claimed as far as we know, and the end of their
+        partition of ``job-events`` as that was seen first."""
         self._has_sites = dispatcher.limits.per_site.is_set
         self.silent_s: Callable[[], float] = lambda: 0.0
         """Seconds since the heartbeats' topic was heard; see ``FleetReader``."""
@@ -131,13 +134,17 @@ class Dispatching:
     async def sweep(self) -> None:
         """Offer again what was offered and is not started by anybody; then dispatch."""
         unstarted = self._dispatcher.unstarted(self._clock(), REPEAT_S)
+        self._doubted = {
+            held.waiting.job_id: self._doubted.get(held.waiting.job_id) for held in unstarted
+        }
         if unstarted:
             try:
                 committed = await self._broker.committed(WORKERS_GROUP)
+                ends = await self._broker.ends(JOB_EVENTS)  # after what is committed
             except LogUnavailableError:
                 return
             for held in unstarted:
-                if self._is_lost(held, committed):
+                if self._is_lost(held, committed, ends):
                     job_id = held.waiting.job_id
                     log.warning("task is offered again", extra={"job_id": job_id})
                     self._dispatcher.requeue(job_id)
@@ -156,18 +163,32 @@ class Dispatching:
                 return True
         return False
 
-    def _is_lost(self, held: Held, committed: Mapping[TopicPartition, int]) -> bool:
+    def _is_lost(
+        self, held: Held, committed: Mapping[TopicPartition, int], ends: Mapping[int, int]
+    ) -> bool:
         if held.place is None:
             return True  # it was not stored, as far as we know
         topic, partition, offset = held.place
         if committed.get((topic, partition), 0) > offset:
-            return True  # taken: its AttemptStarted would have come first
+            return not self._may_be_claimed(held, ends)
         now_s = self._clock()
         if held.worker is None and self.silent_s() > BLIND_AFTER_S:
             return False  # it lies in its queue, and nobody knows a better one
         reader = self._dispatcher.reader_of(partition, now_s)
         is_impatient = now_s - held.since_s > PATIENCE_S
         return reader is None or is_impatient or not self._dispatcher.has_room(reader)
+
+    def _may_be_claimed(self, held: Held, ends: Mapping[int, int]) -> bool:
+        """Whether the claim of a task that was taken may stand where we have not read yet.
+
+        It is stored before the task is committed, so before ``ends``.
+        """
+        job_id, number = held.waiting.job_id, held.waiting.order[1]
+        part = self._partitions.get(number)
+        end = self._doubted.get(job_id)
+        if end is None:
+            end = self._doubted[job_id] = ends.get(number, 0)
+        return part is not None and part.folded_to < end
 
     async def _enqueue(self, offers: Sequence[Offer]) -> None:
         offered: list[tuple[JobId, ScrapeTask, int | None]] = []
