@@ -63,6 +63,7 @@ class Dispatching:
         self._log = event_log
         self._broker = broker
         self._partitions = partitions
+        self._emit = emit
         self._offers = Batches(self._enqueue, emit, most=OFFERED_AT_ONCE)
         self._clock = clock
         self._doubted: dict[str, int | None] = {}
@@ -205,7 +206,11 @@ class Dispatching:
             return
         try:
             positions = await self._log.enqueue([(task, number) for _, task, number in offered])
-        except Exception:
+        except Exception as error:
+            if len(offers) > 1 and not isinstance(error, LogUnavailableError):
+                for offer in offers:  # what cannot be written must not hold up the others
+                    self._emit(self._enqueue([offer]))
+                return
             for job_id, _, _ in offered:
                 self._dispatcher.requeue(job_id)
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from streams.domain.events import JobEvent
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
@@ -82,3 +83,13 @@ class OpenJobs:
     def low_water(self) -> int:
         """Nothing before this offset matters any more."""
         return next(iter(self.begun.values()), self.folded_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be appended for a job."""
+
+    part: OpenJobs
+    job: Job
+    decisions: tuple[JobEvent, ...]
+    emitted: Emitted

@@ -11,12 +11,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from streams.agents.batches import Batches
 from streams.agents.dispatching import REPEAT_S, Broker, Dispatching
-from streams.agents.open_jobs import Emitted, OpenJobs
+from streams.agents.open_jobs import Decided, Emitted, OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
@@ -35,16 +34,6 @@ log = logging.getLogger(__name__)
 MARK_EVERY_S = 5.0
 SWEPT_AT_ONCE = 500  # open jobs; some 1.5 ms, in which no event is handled
 APPENDED_AT_ONCE = 1_000  # jobs whose decisions go into one write; some 40 ms of work
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """What is to be appended for a job."""
-
-    part: OpenJobs
-    job: Job
-    decisions: tuple[JobEvent, ...]
-    emitted: Emitted
 
 
 class Orchestrator:
@@ -219,13 +208,13 @@ class Orchestrator:
                 return
         emitted = part.emitted[job.job_id] = Emitted(output, now_s)
         if decisions:
-            self._decided.put(_Decided(part, job, decisions, emitted))
+            self._decided.put(Decided(part, job, decisions, emitted))
         else:
             emitted.end = 0
         if stop is not None:
             self._emit(self._order(part, job, stop))
 
-    async def _append(self, decided: Sequence[_Decided]) -> None:
+    async def _append(self, decided: Sequence[Decided]) -> None:
         now = self._now()
         new = [
             new_event(one.job.job_id, one.job.tenant, each, now, traceparent=one.job.traceparent)
@@ -234,7 +223,11 @@ class Orchestrator:
         ]
         try:
             positions = iter(await self._log.append(new))
-        except Exception:
+        except Exception as error:
+            if len(decided) > 1 and not isinstance(error, LogUnavailableError):
+                for one in decided:  # what cannot be written must not hold up the others
+                    self._emit(self._append([one]))
+                return
             for one in decided:  # the next sweep does it again
                 one.part.forget_emitted(one.job.job_id, one.emitted)
             raise
