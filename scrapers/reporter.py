@@ -14,6 +14,8 @@ from streams.ports import EventLog
 
 log = logging.getLogger(__name__)
 
+PAUSE_S = 0.02
+"""Between two reports: with many slots and short jobs there is always something new."""
 MEASURE_EVERY_S = 10.0
 LAST_WORD_S = 2.0
 
@@ -39,6 +41,7 @@ class Reporter:
             while True:
                 self._changed.clear()
                 await self._report(self._look(self._memory_bytes))
+                await asyncio.sleep(PAUSE_S)
                 try:
                     async with asyncio.timeout(REPORT_EVERY_S):
                         await self._changed.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from streams.errors import LogUnavailableError
@@ -30,46 +30,47 @@ class TaskReader(Protocol):
 
 
 class TaskQueue:
-    """Takes tasks one at a time: the orchestrators put one there for a slot that is free."""
+    """Takes tasks as slots are free: the orchestrators put one there for each of them."""
 
     def __init__(self, reader: TaskReader) -> None:
         self._reader = reader
         self._takes = 0
 
-    async def next(self, is_wanted: Callable[[], bool]) -> RawRecord | None:
-        """The next task; None as soon as none ``is_wanted`` any more."""
+    async def next(self, is_wanted: Callable[[], bool], most: int = 1) -> Sequence[RawRecord]:
+        """The next tasks, ``most`` of them; none as soon as none ``is_wanted`` any more."""
         self._takes += 1
         topics = list(TASKS.values())
         order = topics[::-1] if self._takes % LOW_FIRST_EVERY == 0 else topics
         while is_wanted():
             try:
                 for topic in order:
-                    if found := await self._reader.read(timeout_s=0, most=1, topics=[topic]):
-                        return self._taken(found[0])
-                if found := await self._reader.read(timeout_s=1.0, most=1):
-                    return self._taken(found[0])
+                    if found := await self._reader.read(timeout_s=0, most=most, topics=[topic]):
+                        return self._taken(found)
+                if found := await self._reader.read(timeout_s=1.0, most=most):
+                    return self._taken(found)
             except LogUnavailableError:
                 await asyncio.sleep(RETRY_S)
-        return None
+        return ()
 
-    def _taken(self, raw: RawRecord) -> RawRecord:
-        """Have its partition fetched again, although we read nothing while the attempt runs.
+    def _taken(self, raws: Sequence[RawRecord]) -> Sequence[RawRecord]:
+        """Have their partitions fetched again, although we read nothing while all slots are busy.
 
         The consumer keeps a fetched batch until somebody reads past its end. After 100 ms it asks
         for all other partitions, and the broker holds that question for up to half a second: the
-        next task, should it come into this partition, would wait for it.
+        next task, should it come into such a partition, would wait for it.
         """
-        partition = (raw.topic, raw.partition)
-        if partition in self._reader.assigned():  # or it has just moved to another worker
-            self._reader.seek(partition, raw.offset + 1)
-        return raw
+        assigned = self._reader.assigned()
+        for partition, offset in _ends(raws).items():
+            if partition in assigned:  # or it has just moved to another worker
+                self._reader.seek(partition, offset)
+        return raws
 
-    async def commit(self, raw: RawRecord) -> None:
-        """The task is done with: its attempt is protected by its lease, not by its offset."""
+    async def commit(self, raws: Sequence[RawRecord]) -> None:
+        """The tasks are done with: attempts are protected by their leases, not by offsets."""
         try:
-            await self._reader.commit({(raw.topic, raw.partition): raw.offset + 1})
+            await self._reader.commit(_ends(raws))
         except LogUnavailableError:
-            # The task comes again, to us or another: that claim loses, or finds us gone.
+            # The tasks come again, to us or others: those claims lose, or find us gone.
             log.warning("kafka did not take the commit")
 
     def partitions(self) -> list[int]:
@@ -81,3 +82,8 @@ class TaskQueue:
     def leave(self) -> None:
         """What lies in our partitions is for others now."""
         self._reader.leave()
+
+
+def _ends(raws: Sequence[RawRecord]) -> Mapping[TopicPartition, int]:
+    """The offset after the last record of each partition, of records in their order."""
+    return {(raw.topic, raw.partition): raw.offset + 1 for raw in raws}

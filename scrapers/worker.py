@@ -6,9 +6,10 @@ import asyncio
 import logging
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from schemas.catalog import item_schema
 from schemas.errors import RegistryError
@@ -158,10 +159,10 @@ class Worker:
     async def _take_tasks(self, tasks: TaskQueue, attempts: set[asyncio.Task[None]]) -> None:
         while True:
             await self._may_take.wait()
-            raw = await tasks.next(self._may_take.is_set)
-            if raw is None:
+            raws = await tasks.next(self._may_take.is_set, most=len(self._idle))
+            if not raws:
                 continue
-            taking = asyncio.create_task(self._take(tasks, raw, attempts))
+            taking = asyncio.create_task(self._take(tasks, raws, attempts))
             try:
                 await asyncio.shield(taking)
             except asyncio.CancelledError:
@@ -170,24 +171,23 @@ class Worker:
                 raise
 
     async def _take(
-        self, tasks: TaskQueue, raw: RawRecord, attempts: set[asyncio.Task[None]]
+        self, tasks: TaskQueue, raws: Sequence[RawRecord], attempts: set[asyncio.Task[None]]
     ) -> None:
-        """Claim a task's attempt, and begin it."""
-        slot = self._idle.pop()
-        attempt = None
+        """Claim the tasks' attempts, side by side, and begin them."""
+        slots = [self._idle.pop() for _ in raws]
+        claimed: Sequence[Attempt | None] = ()
         try:
-            attempt = await self._claimed(raw)
-            await tasks.commit(raw)
+            claimed = await asyncio.gather(*map(self._claimed, raws))
+            await tasks.commit(raws)
         finally:
-            if attempt is None:
-                self._rest(slot)
-        if attempt is None:
-            return
-        self._running[attempt.task.job_id, attempt.task.attempt] = attempt
+            for slot, attempt in zip_longest(slots, claimed):
+                if attempt is None:
+                    self._rest(slot)
+                else:
+                    self._running[attempt.task.job_id, attempt.task.attempt] = attempt
+                    attempts.add(running := asyncio.create_task(self._work(slot, attempt)))
+                    running.add_done_callback(attempts.discard)
         self._look_for_room()
-        running = asyncio.create_task(self._work(slot, attempt))
-        attempts.add(running)
-        running.add_done_callback(attempts.discard)
 
     async def _finish(self, tasks: TaskQueue, attempts: set[asyncio.Task[None]]) -> None:
         """Give running attempts their time, hand back the rest, end the browsers."""

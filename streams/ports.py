@@ -87,8 +87,8 @@ class EventLog(Protocol):
             InvalidItemError: an item does not fit its schema; none was appended.
         """
 
-    async def enqueue(self, task: ScrapeTask, partition: int | None = None) -> Position:
-        """Offer a task to the worker that reads ``partition``; None: that of the job's key."""
+    async def enqueue(self, tasks: Sequence[tuple[ScrapeTask, int | None]]) -> Sequence[Position]:
+        """Offer each task to the worker that reads its partition; None: that of the job's key."""
 
     async def order(self, order: StopAttempt | DrainWorker) -> None:
         """Tell a worker to stop an attempt, or to take no more."""

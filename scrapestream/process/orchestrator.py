@@ -13,12 +13,13 @@ from scrapestream.wiring import Readiness, limits_of, open_broker_view, open_log
 from streams.adapters.kafka_reader import open_reader
 from streams.agents.earlier_runs import EarlierRuns
 from streams.agents.faust_app import AgentApp, run_app
-from streams.agents.insist import insisting
+from streams.agents.insist import each, insisting, insisting_on_all
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.past import Past
 from streams.agents.scheduler import Scheduler
 from streams.domain.dispatch import Dispatcher
 from streams.fleet_reader import FleetReader
+from streams.garbage import rare_garbage_collection
 from streams.role_server import role_server
 from streams.settings import Settings
 from streams.topics import JOB_EVENTS, MONITOR_EVENTS
@@ -74,14 +75,16 @@ async def run(settings: Settings) -> None:
         app = AgentApp(
             name="orchestrator",
             handlers={
-                JOB_EVENTS: insisting(parts.records.learn, orchestrator.react),
-                MONITOR_EVENTS: insisting(parts.records.learn, scheduler.react),
+                JOB_EVENTS: insisting_on_all(parts.records.learn, orchestrator.react_all),
+                MONITOR_EVENTS: each(insisting(parts.records.learn, scheduler.react)),
             },
             sweep=sweep,
+            has_batches=True,  # the sweep finds whatever a crash has left undone
         )
         following = asyncio.create_task(fleet.run())
         try:
-            await run_app(settings, app, readiness.event)
+            with rare_garbage_collection():  # the past is a million objects, and no cycles
+                await run_app(settings, app, readiness.event)
         finally:
             following.cancel()
             await asyncio.wait([following])

@@ -11,7 +11,7 @@ from streams.adapters.kafka_reader import open_reader
 from streams.adapters.webhook_sender import WebhookSender
 from streams.agents.deliveries import Deliveries, DeliveryParts
 from streams.agents.faust_app import AgentApp, run_app
-from streams.agents.insist import insisting
+from streams.agents.insist import each, insisting
 from streams.agents.open_deliveries import OpenDeliveries
 from streams.agents.past import Past
 from streams.agents.webhooks import schedule_delivery
@@ -66,8 +66,8 @@ async def run(settings: Settings) -> None:
         app = AgentApp(
             name="webhooks",
             handlers={
-                JOB_EVENTS: insisting(log.records.learn, schedule),
-                WEBHOOK_EVENTS: insisting(log.records.learn, owed.react),
+                JOB_EVENTS: each(insisting(log.records.learn, schedule)),
+                WEBHOOK_EVENTS: each(insisting(log.records.learn, owed.react)),
             },
             sweep=sweep,
         )

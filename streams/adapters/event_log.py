@@ -56,10 +56,10 @@ class RecordEventLog:
             raise InvalidItemError(str(error)) from error
         return await self._writer.send(encoded)
 
-    async def enqueue(self, task: ScrapeTask, partition: int | None = None) -> Position:
-        record = replace(self._records.task(task), partition=partition)
-        [position] = await self._writer.send([record])
-        return position
+    async def enqueue(self, tasks: Sequence[tuple[ScrapeTask, int | None]]) -> Sequence[Position]:
+        return await self._writer.send(
+            [replace(self._records.task(task), partition=number) for task, number in tasks]
+        )
 
     async def order(self, order: StopAttempt | DrainWorker) -> None:
         await self._writer.send([self._records.order(order)])

@@ -28,14 +28,19 @@ Numbered = tuple[int, NewRecord]
 async def send_in_batches(
     producer: AIOKafkaProducer, records: Sequence[NewRecord]
 ) -> Sequence[Position]:
-    """Store ``records``, which have keys; in order within a key. Raises what the producer does."""
+    """Store ``records``, which have keys; in order within a key. Raises what the producer does.
+
+    One that names no partition goes where its key does.
+    """
     partitions = {
         topic: sorted(await producer.partitions_for(topic))
         for topic in {record.topic for record in records}
     }
     shares: defaultdict[tuple[str, int], list[Numbered]] = defaultdict(list)
     for number, record in enumerate(records):
-        partition = partition_of(record.key or b"", partitions[record.topic])
+        partition = record.partition
+        if partition is None:
+            partition = partition_of(record.key or b"", partitions[record.topic])
         shares[record.topic, partition].append((number, record))
     positions: list[Position | None] = [None] * len(records)
     await asyncio.gather(

@@ -1,20 +1,31 @@
-"""Faust in our process: one app a role, one agent a topic, a timer for its sweep."""
+"""Faust in our process: one app a role, one agent a topic, a timer for its sweep.
+
+An event's way from the consumer to the agent costs some 85 microseconds (docs/hazards.md). A role
+that reads very many has what was fetched of a partition at once as one event.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import faust
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types import TP, ConsumerMessage
 
 from streams.errors import ScrapestreamError
 from streams.ports import RawRecord
 from streams.settings import Settings
 
-Handler = Callable[[RawRecord], Awaitable[None]]
+Handler = Callable[[Sequence[RawRecord]], Awaitable[None]]
 SWEEP_S = 1.0
+MOST_AT_ONCE = 500
+"""Records of an event: some 30 ms of an orchestrator's work (H4)."""
+MOST_WAITING = 8
+"""Events that wait for an agent; the rest of a flood waits at the broker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +35,14 @@ class AgentApp:
     name: str
     """Also the consumer group: never change it."""
     handlers: Mapping[str, Handler]
-    """For each topic, what is done with a record. It must not raise for a bad record: Faust
-    counts an event as done when its agent fails (docs/hazards.md, H2)."""
+    """For each topic, what is done with records of one partition. It must not raise for a bad
+    one: Faust counts an event as done when its agent fails (docs/hazards.md, H2)."""
     sweep: Callable[[Mapping[str, frozenset[int]]], Awaitable[None]]
     """Called each second with the partitions of each topic that this process has."""
+    has_batches: bool = False
+    """Whether handlers get all that was fetched of a partition, not one record after the other.
+    It counts as done as a whole, also when the process ends in the middle (H2): only for a role
+    whose state is the log's fold, and whose offsets may be anything."""
 
 
 async def run_app(settings: Settings, role: AgentApp, ready: asyncio.Event) -> None:
@@ -56,8 +71,51 @@ async def run_app(settings: Settings, role: AgentApp, ready: asyncio.Event) -> N
             await app.stop()
 
 
+class BatchMessage(ConsumerMessage):
+    """The last of some records of a partition, with all of them."""
+
+    batch: Sequence[Any] = ()
+
+
+class BatchConsumer(Consumer):
+    """Hands on what was fetched of a partition as one message; it is acknowledged as one.
+
+    Faust takes the offsets between two messages for a gap in the log, and commits past it.
+    """
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        fetched, active = await super()._wait_next_records(timeout)
+        if fetched is not None:
+            fetched = {partition: [batch] for partition, batch in fetched.items() if batch}
+        return fetched, active
+
+    def _to_message(self, tp: TP, record: Sequence[Any]) -> ConsumerMessage:
+        last = record[-1]
+        message = BatchMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            None,
+            None,
+            b"",
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        message.batch = record
+        return message
+
+
+class BatchTransport(Transport):
+    """Faust's, with our consumer."""
+
+    Consumer = BatchConsumer
+
+
 def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
-    return faust.App(
+    app = faust.App(
         role.name,
         broker=[f"kafka://{address}" for address in settings.brokers()],
         key_serializer="raw",
@@ -65,7 +123,8 @@ def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",  # the other one doubles and crashes: H3
         stream_wait_empty=False,  # H4
-        broker_max_poll_records=500,  # H4
+        broker_max_poll_records=MOST_AT_ONCE,
+        stream_buffer_maxsize=MOST_WAITING if role.has_batches else None,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_commit_interval=1.0,
@@ -79,6 +138,9 @@ def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
         datadir=directory,  # for tables, which we do not have; without it: the working directory
         debug=False,
     )
+    if role.has_batches:
+        app.transport = BatchTransport(app.conf.broker_consumer, app)
+    return app
 
 
 def _add_agent(app: faust.App, topic: str, handler: Handler) -> None:
@@ -86,17 +148,7 @@ def _add_agent(app: faust.App, topic: str, handler: Handler) -> None:
     @app.agent(app.topic(topic, key_type=bytes, value_type=bytes), name=topic, concurrency=1)
     async def agent(stream: faust.StreamT[bytes]) -> None:
         async for event in stream.events():
-            message = event.message
-            await handler(
-                RawRecord(
-                    topic=message.topic,
-                    partition=message.partition,
-                    offset=message.offset,
-                    key=message.key,
-                    value=message.value,
-                    headers=_headers(message.headers),
-                )
-            )
+            await handler([_raw(record) for record in _records(event.message)])
 
 
 def _assigned(app: faust.App, topics: Iterable[str]) -> Mapping[str, frozenset[int]]:
@@ -105,6 +157,21 @@ def _assigned(app: faust.App, topics: Iterable[str]) -> Mapping[str, frozenset[i
         topic: frozenset(part.partition for part in assigned if part.topic == topic)
         for topic in topics
     }
+
+
+def _records(message: ConsumerMessage) -> Sequence[Any]:
+    return message.batch if isinstance(message, BatchMessage) else [message]
+
+
+def _raw(record: Any) -> RawRecord:
+    return RawRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=_headers(record.headers),
+    )
 
 
 def _headers(headers: object) -> list[tuple[str, bytes]]:

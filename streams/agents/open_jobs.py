@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from streams.domain.events import JobEvent
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 
 REMEMBER_S = 600.0  # ended jobs: a request that was appended twice must not start them again
+
+
+@dataclass(slots=True)
+class Emitted:
+    """The newest output for a job."""
+
+    output: tuple[object, ...]
+    """Its attempt, and what was decided."""
+    since_s: float
+    """On this process's own clock, seconds."""
+    end: int | None = None
+    """Offset after its events; None while they are being stored."""
+
+    def is_on_its_way(self, folded_to: int) -> bool:
+        """Whether its events have not come back: behind a flood that takes its time."""
+        return self.end is None or self.end > folded_to
 
 
 @dataclass(slots=True)
@@ -26,8 +43,8 @@ class OpenJobs:
     ended: OrderedDict[JobId, float] = field(default_factory=OrderedDict)
     heard: dict[JobId, float] = field(default_factory=dict)
     """When an open job was last heard of, on this process's own clock, seconds."""
-    emitted: dict[JobId, tuple[str, float]] = field(default_factory=dict)
-    """The newest output for a job, and when."""
+    emitted: dict[JobId, Emitted] = field(default_factory=dict)
+    """What was decided for a job, and may not have come back yet."""
     unsure_until_s: float = 0.0
     """Until then, tasks may lie in the topics that an orchestrator before us has put there, on
     this process's own clock, seconds; 0: there are none."""
@@ -53,6 +70,26 @@ class OpenJobs:
                 self.ended.popitem(last=False)
         return job
 
+    def awaits(self, job_id: JobId) -> bool:
+        """Whether a decision about the job has not come back yet: until then it is as decided."""
+        emitted = self.emitted.get(job_id)
+        return emitted is not None and emitted.is_on_its_way(self.folded_to)
+
+    def forget_emitted(self, job_id: JobId, emitted: Emitted) -> None:
+        """It could not be stored; something newer stays."""
+        if self.emitted.get(job_id) is emitted:
+            del self.emitted[job_id]
+
     def low_water(self) -> int:
         """Nothing before this offset matters any more."""
         return next(iter(self.begun.values()), self.folded_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be appended for a job."""
+
+    part: OpenJobs
+    job: Job
+    decisions: tuple[JobEvent, ...]
+    emitted: Emitted

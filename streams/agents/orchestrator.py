@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
+from streams.agents.batches import Batches
 from streams.agents.dispatching import REPEAT_S, Broker, Dispatching
-from streams.agents.open_jobs import OpenJobs
+from streams.agents.open_jobs import Decided, Emitted, OpenJobs
 from streams.agents.past import Past
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
@@ -32,10 +33,11 @@ log = logging.getLogger(__name__)
 
 MARK_EVERY_S = 5.0
 SWEPT_AT_ONCE = 500  # open jobs; some 1.5 ms, in which no event is handled
+APPENDED_AT_ONCE = 1_000  # jobs whose decisions go into one write; some 40 ms of work
 
 
 class Orchestrator:
-    """Feed it records with ``react``; call ``sweep`` each second."""
+    """Feed it records with ``react_all``; call ``sweep`` each second."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Orchestrator:
         self._partitions: dict[int, OpenJobs] = {}
         self._restoring = asyncio.Lock()
         self._emitting: set[asyncio.Task[None]] = set()
+        self._decided = Batches(self._append, self._emit, most=APPENDED_AT_ONCE)
         self.dispatching = Dispatching(
             dispatcher or Dispatcher(), event_log, broker, self._partitions, self._emit, clock
         )
@@ -66,14 +69,22 @@ class Orchestrator:
         self._marked_s = clock()
 
     async def react(self, raw: RawRecord) -> None:
-        """Fold one record in and emit at once what it calls for. Raises nothing for bad bytes."""
-        part = self._partitions.get(raw.partition)
-        if part is None or raw.offset > part.folded_to:
-            # New here, or another orchestrator had it in between.
-            await self._restore([raw.partition])
-            part = self._partitions[raw.partition]
-        if raw.offset < part.folded_to:
-            return
+        """As ``react_all``, of one record."""
+        await self.react_all([raw])
+
+    async def react_all(self, raws: Sequence[RawRecord]) -> None:
+        """Fold records in, and emit at once what they call for. Raises nothing for bad bytes."""
+        for raw in raws:
+            part = self._partitions.get(raw.partition)
+            if part is None or raw.offset > part.folded_to:
+                # New here, or another orchestrator had it in between.
+                await self._restore([raw.partition])
+                part = self._partitions[raw.partition]
+            if raw.offset >= part.folded_to:
+                self._react(part, raw)
+        self.dispatching.dispatch()
+
+    def _react(self, part: OpenJobs, raw: RawRecord) -> None:
         recorded = self._readable(raw)
         if recorded is None:
             part.folded_to = raw.offset + 1
@@ -153,6 +164,8 @@ class Orchestrator:
                 self._sweep_job(part, job, is_caught_up)
 
     def _sweep_job(self, part: OpenJobs, job: Job, is_caught_up: bool) -> None:
+        if part.awaits(job.job_id):
+            return  # a decision about it
         waits = job.attempt_state is AttemptState.SCHEDULED and job.cancel_requested_at is None
         if waits and not has_expired(job, self._now()):
             if not self.dispatching.is_known(job):
@@ -178,7 +191,6 @@ class Orchestrator:
         if attempt is not None:
             # Its task is sent beside the decision, not after it: the fold takes either order.
             self.dispatching.admit(part, job.job_id, attempt)
-            self.dispatching.dispatch()
 
     def _decide(
         self,
@@ -187,32 +199,45 @@ class Orchestrator:
         decisions: tuple[JobEvent, ...],
         stop: StopAttempt | None,
     ) -> None:
-        """Append decisions, unless that was done a moment ago."""
-        output = f"{job.attempt} {[type(decision).__name__ for decision in decisions]}"
-        before = part.emitted.get(job.job_id)
-        if before is not None and before[0] == output and self._clock() - before[1] < REPEAT_S:
-            return
-        part.emitted[job.job_id] = (output, self._clock())
-        self._emit(self._append(part, job, decisions, stop))
+        """Append decisions, unless that was done a moment ago, or has not come back yet."""
+        output = (job.attempt, *map(type, decisions))
+        before, now_s = part.emitted.get(job.job_id), self._clock()
+        if before is not None and before.output == output:
+            is_early = now_s - before.since_s < REPEAT_S
+            if is_early or before.is_on_its_way(part.folded_to):
+                return
+        emitted = part.emitted[job.job_id] = Emitted(output, now_s)
+        if decisions:
+            self._decided.put(Decided(part, job, decisions, emitted))
+        else:
+            emitted.end = 0
+        if stop is not None:
+            self._emit(self._order(part, job, stop))
 
-    async def _append(
-        self,
-        part: OpenJobs,
-        job: Job,
-        decisions: tuple[JobEvent, ...],
-        stop: StopAttempt | None,
-    ) -> None:
+    async def _append(self, decided: Sequence[Decided]) -> None:
+        now = self._now()
+        new = [
+            new_event(one.job.job_id, one.job.tenant, each, now, traceparent=one.job.traceparent)
+            for one in decided
+            for each in one.decisions
+        ]
         try:
-            if decisions:
-                now = self._now()
-                await self._log.append(
-                    [
-                        new_event(job.job_id, job.tenant, each, now, traceparent=job.traceparent)
-                        for each in decisions
-                    ]
-                )
-            if stop is not None:
-                await self._log.order(stop)
+            positions = iter(await self._log.append(new))
+        except Exception as error:
+            if len(decided) > 1 and not isinstance(error, LogUnavailableError):
+                for one in decided:  # what cannot be written must not hold up the others
+                    self._emit(self._append([one]))
+                return
+            for one in decided:  # the next sweep does it again
+                one.part.forget_emitted(one.job.job_id, one.emitted)
+            raise
+        for one in decided:
+            for _ in one.decisions:
+                one.emitted.end = next(positions).offset + 1
+
+    async def _order(self, part: OpenJobs, job: Job, stop: StopAttempt) -> None:
+        try:
+            await self._log.order(stop)
         except LogUnavailableError:
             part.emitted.pop(job.job_id, None)  # the next sweep does it again
             raise

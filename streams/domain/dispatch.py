@@ -30,6 +30,8 @@ class Held:
     """None: to whoever reads the partition of its key."""
     since_s: float
     is_started: bool = False
+    is_over: bool = False
+    """Its worker has said so, before the log did: it takes nobody's place any more."""
     place: Place | None = None
     """Where its task lies, once it is stored."""
 
@@ -85,7 +87,8 @@ class Dispatcher:
     def note_started(self, waiting: Waiting, worker: str, now_s: float) -> None:
         """A worker has claimed the attempt, whoever offered it."""
         held = self._held.get(waiting.job_id)
-        if held and held.is_started and held.waiting.attempt == waiting.attempt:
+        is_known = held and held.is_started and held.waiting.attempt == waiting.attempt
+        if held and is_known and (held.is_over or held.worker in (worker, GONE)):
             return
         self.forget(waiting.job_id)
         self._hold(Held(waiting=waiting, worker=worker, since_s=now_s, is_started=True))
@@ -100,17 +103,8 @@ class Dispatcher:
         """It neither waits nor works any more."""
         self.queue.remove(job_id)
         held = self._held.pop(job_id, None)
-        if held is None:
-            return
-        for counts, name in self._counts(held.waiting):
-            counts[name] -= 1
-            if not counts[name]:
-                del counts[name]
-        mates = self._held_by[held.worker]
-        mates.discard(job_id)
-        if not mates:
-            del self._held_by[held.worker]
-        self._measure(held.worker)
+        if held is not None and not held.is_over:
+            self._count_out(held)
 
     def requeue(self, job_id: str) -> None:
         """Offer an attempt once more that nobody has started."""
@@ -125,6 +119,9 @@ class Dispatcher:
         self.fleet.hear(report, heard_s)
         if before is not None and before.started_at != report.started_at:
             self._let_go(report.worker)
+        elif before is not None:
+            self._end(before, report)
+        self._begin(report)
         self._measure(report.worker)
 
     def offers(self, now_s: float, *, is_blind: bool = False) -> list[Offer]:
@@ -220,6 +217,17 @@ class Dispatcher:
             counts[name] += 1
         self._measure(held.worker)
 
+    def _count_out(self, held: Held) -> None:
+        for counts, name in self._counts(held.waiting):
+            counts[name] -= 1
+            if not counts[name]:
+                del counts[name]
+        mates = self._held_by[held.worker]
+        mates.discard(held.waiting.job_id)
+        if not mates:
+            del self._held_by[held.worker]
+        self._measure(held.worker)
+
     def _counts(self, waiting: Waiting) -> tuple[tuple[Counter[str], str], ...]:
         return (
             (self._tenants, waiting.tenant),
@@ -234,6 +242,25 @@ class Dispatcher:
             if held.is_started:
                 self.forget(job_id)
                 self._hold(replace(held, worker=GONE))
+
+    def _begin(self, report: WorkerReported) -> None:
+        """Jobs that a worker has begun; behind a flood the log says it much later."""
+        for running in report.running:
+            held = self._held.get(running.job_id)
+            if held and not held.is_started and held.waiting.attempt == running.attempt:
+                self.forget(running.job_id)
+                self._hold(replace(held, worker=report.worker, is_started=True))
+
+    def _end(self, before: WorkerReported, report: WorkerReported) -> None:
+        """Jobs that a worker has at work no more: they are known until the log says it, too."""
+        still = {running.job_id for running in report.running}
+        for running in before.running:
+            held = self._held.get(running.job_id)
+            if running.job_id in still or held is None or held.is_over:
+                continue
+            if (held.worker, held.waiting.attempt) == (report.worker, running.attempt):
+                self._count_out(held)
+                self._held[running.job_id] = replace(held, is_started=True, is_over=True)
 
     def _report(self, worker: str) -> WorkerReported:
         report = self.fleet.find(worker)

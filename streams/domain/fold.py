@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from streams.domain.changes import Changes
@@ -30,7 +29,7 @@ from streams.domain.events import (
     ScrapeRequested,
     TargetDescribed,
 )
-from streams.domain.job import AttemptState, Job, ResultsFile, Status, is_running
+from streams.domain.job import AttemptState, Job, ResultsFile, Status, copy_of, is_running
 from streams.domain.recorded import Recorded
 
 LOST_MESSAGES = {
@@ -56,7 +55,7 @@ def fold(history: Iterable[Recorded], job: Job | None = None) -> Job | None:
         if before is None:
             ours = _asked(recorded) if isinstance(recorded.event, ScrapeRequested) else None
         elif recorded.offset > before.offset:
-            ours = ours or replace(before)
+            ours = ours or copy_of(before)
             if type(recorded.event) is ProgressReported:  # nearly all of them
                 _set_progress(ours, recorded, recorded.event)
             else:

@@ -43,8 +43,7 @@ async def test_a_partition_is_fetched_again_while_its_task_is_at_work(
 ) -> None:
     [first] = await put(parts, 1)
     reader.assign({(TOPIC, first.partition): first.offset})
-    raw = await TaskQueue(reader).next(lambda: True)
-    assert raw is not None
+    [raw] = await TaskQueue(reader).next(lambda: True)
     assert raw.offset == first.offset
     assert partitions_left_out(reader) == set()
 
@@ -55,8 +54,21 @@ async def test_tasks_behind_the_one_taken_come_next_and_once(
     places = await put(parts, 3)
     reader.assign({(TOPIC, places[0].partition): places[0].offset})
     tasks = TaskQueue(reader)
-    taken = [await tasks.next(lambda: True) for _ in places]
-    assert [raw and raw.offset for raw in taken] == [place.offset for place in places]
+    taken = [raw for _ in places for raw in await tasks.next(lambda: True)]
+    assert [raw.offset for raw in taken] == [place.offset for place in places]
+
+
+async def test_no_more_tasks_are_taken_than_slots_are_free(
+    parts: Settings, reader: KafkaReader
+) -> None:
+    places = await put(parts, 3)
+    reader.assign({(TOPIC, places[0].partition): places[0].offset})
+    tasks = TaskQueue(reader)
+    taken = [await tasks.next(lambda: True, most=2) for _ in range(2)]
+    assert [[raw.offset for raw in raws] for raws in taken] == [
+        [places[0].offset, places[1].offset],
+        [places[2].offset],
+    ]
 
 
 async def test_a_partition_that_has_moved_away_is_left_alone(
@@ -79,6 +91,5 @@ async def test_a_partition_that_has_moved_away_is_left_alone(
             pytest.fail(f"{partition} is not ours any more")
 
     reader.assign({partition: place.offset})
-    raw = await TaskQueue(Moving()).next(lambda: True)
-    assert raw is not None
+    [raw] = await TaskQueue(Moving()).next(lambda: True)
     assert raw.offset == place.offset

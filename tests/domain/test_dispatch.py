@@ -77,10 +77,8 @@ def test_a_report_from_before_the_offer_makes_no_room_for_a_second_one() -> None
     assert made.offers(1.0) == []
     made.hear(report("w1", 0, running=(IDS[0],)), 1.0)
     assert made.offers(1.0) == []
-    made.hear(report("w1", 1), 2.0)  # it has ended there; the log has not told us yet
-    assert made.offers(2.0) == []
-    made.forget(IDS[0])
-    assert offered(made, 2.0) == [(IDS[1], "w1")]
+    made.hear(report("w1", 1), 2.0)  # it has ended there
+    assert len(made.offers(2.0)) == 1
 
 
 def test_the_end_of_a_job_in_the_log_makes_room_only_when_the_worker_says_so() -> None:
@@ -93,6 +91,46 @@ def test_the_end_of_a_job_in_the_log_makes_room_only_when_the_worker_says_so() -
     assert made.offers(0.0) == []
     made.hear(report("w1", 1), 0.0)
     assert offered(made) == [(IDS[1], "w1")]
+
+
+ONE_A_TENANT = Limits(per_tenant=Quota(default=1))
+
+
+def test_the_end_that_a_worker_tells_counts_before_the_log_has_it() -> None:
+    made = dispatcher(*JOBS, limits=ONE_A_TENANT)
+    made.hear(report("w1", 1), 0.0)
+    assert offered(made) == [(IDS[0], "w1")]
+    made.hear(report("w1", 0, running=(IDS[0],)), 0.1)
+    assert offered(made) == []
+    made.hear(report("w1", 1), 0.2)
+    assert offered(made) == [(IDS[1], "w1")]
+    assert made.knows(IDS[0], 1)  # nobody may offer it again: the log has yet to say how it ended
+    made.note_started(JOBS[0], "w1", 0.3)  # behind a flood the log comes later
+    made.forget(IDS[0])
+    assert offered(made) == []  # the second one holds its tenant's place
+    made.forget(IDS[1])
+    made.hear(report("w1", 1), 0.4)
+    assert offered(made) == [(IDS[2], "w1")]
+
+
+def test_a_job_that_its_worker_has_begun_is_not_offered_again() -> None:
+    made = dispatcher(*JOBS[:1])
+    made.hear(report("w1", 1), 0.0)
+    made.offers(0.0)
+    made.hear(report("w1", 0, running=(IDS[0],)), 0.1)
+    assert made.unstarted(99.0, 5.0) == []
+    made.requeue(IDS[0])
+    assert len(made.queue) == 0
+
+
+def test_another_attempt_in_a_report_says_nothing_of_this_one() -> None:
+    second = replace(JOBS[0], attempt=2)
+    made = dispatcher(second, JOBS[1], limits=ONE_A_TENANT)
+    made.hear(report("w1", 1, running=(IDS[0],)), 0.0)
+    assert offered(made) == [(IDS[0], "w1")]
+    made.hear(report("w1", 2), 0.1)  # the end of the first attempt
+    assert offered(made) == []
+    assert len(made.unstarted(99.0, 5.0)) == 1
 
 
 def test_a_worker_that_started_again_has_its_slots_back_before_the_old_lease_ends() -> None:

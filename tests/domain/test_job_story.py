@@ -26,9 +26,10 @@ from streams.domain.events import (
     TargetDescribed,
     Webhook,
 )
-from streams.domain.job import AttemptState, Status
+from streams.domain.fold import fold
+from streams.domain.job import AttemptState, Status, copy_of
 from streams.domain.retry import RetryPolicy, retry_delay_s
-from tests.support.given import JOB, START, given, job_after
+from tests.support.given import JOB, START, given, history_of, job_after
 
 HOOK = Webhook(url="https://example.com/hook", secret="sealed")
 SPAN = ItemsSpan(partition=3, first=5, end=105)
@@ -271,3 +272,13 @@ def test_what_a_worker_says_that_lost_its_attempt_does_not_count() -> None:
     assert job_after(ASKED, FIRST_TRY, READ).sources == {}
     foreign = ExtractionReported(attempt=1, worker="w2", sources={"dom": 7})
     assert job_after(ASKED, FIRST_TRY, TAKEN, foreign).sources == {}
+
+
+def test_what_is_folded_later_changes_no_state_from_before() -> None:
+    before = job_after(ASKED, FIRST_TRY, TAKEN, DESCRIBED)
+    same = copy_of(before)
+    assert (same == before, same is before) == (True, False)
+    after = fold(history_of((ASKED, FIRST_TRY, TAKEN, DESCRIBED, HALF, ALL)), before)
+    assert after is not None
+    assert (after.items_count, before.items_count) == (200, 0)
+    assert before == same

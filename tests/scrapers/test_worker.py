@@ -58,7 +58,8 @@ class MemoryTaskReader(MemoryReader):
         return list(await super().read(timeout_s=timeout_s, most=most))
 
     def _put_back(self, raw: RawRecord) -> bool:
-        self._positions[raw.topic, raw.partition] = raw.offset
+        place = (raw.topic, raw.partition)
+        self._positions[place] = min(self._positions[place], raw.offset)
         return False
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> bool:
@@ -91,7 +92,7 @@ class Shift:
         task = ScrapeTask(
             job_id=job_id, tenant="public", kind="noop", url=url, attempt=1, priority=priority
         )
-        await self.log.enqueue(task, OURS)
+        await self.log.enqueue([(task, OURS)])
         return job_id
 
     def history(self) -> list[Recorded]:
@@ -147,8 +148,10 @@ async def at_work(**settings: object) -> AsyncIterator[Shift]:
         tasks, orders = MemoryTaskReader(broker), MemoryReader(broker)
         orders.assign({(WORKER_CONTROL, number): 0 for number in range(24)})
         running = asyncio.create_task(worker.run(tasks, orders))
+        shift = Shift(broker, records, log, tasks, running)
         try:
-            yield Shift(broker, records, log, tasks, running)
+            await shift.is_free(chosen.worker_slots)
+            yield shift
         finally:
             running.cancel()
             await asyncio.wait([running], timeout=WAIT_S)
@@ -190,6 +193,17 @@ async def test_it_takes_no_more_than_it_has_slots() -> None:
         types = [(type(each.event), each.job_id) for each in shift.history()]
         assert types.index((AttemptStopped, first)) < types.index((AttemptStarted, third))
         assert sum(shift.tasks.committed.values()) == 3
+
+
+async def test_tasks_are_taken_together_as_far_as_slots_are_free() -> None:
+    async with at_work(worker_slots=3) as shift:
+        offered = [await shift.offer("ms=60000") for _ in range(4)]
+        await shift.is_free(0)
+        assert sorted(shift.started()) == sorted(offered[:3])
+        assert sum(shift.tasks.committed.values()) == 3
+        said = shift.said
+        assert said is not None
+        assert sorted(one.job_id for one in said.running) == sorted(offered[:3])
 
 
 async def test_high_priority_goes_first() -> None:

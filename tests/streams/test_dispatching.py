@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streams.agents.dispatching import BLIND_AFTER_S, PATIENCE_S, REPEAT_S
-from streams.domain.events import AttemptFailed
+from streams.domain.events import AttemptFailed, AttemptStarted
 from streams.domain.limits import Limits, Quota
+from streams.domain.recorded import new_event
 from streams.topics import PARTITIONS
 from tests.support.orchestration import Orchestration, open_records
 
@@ -95,6 +96,23 @@ async def test_a_task_that_was_taken_and_never_claimed_is_offered_again(
     await at_work.report("w1", 1)
     await at_work.sweep(2)
     assert at_work.offered() == [job_id, job_id]
+
+
+async def test_a_claim_that_may_stand_behind_a_flood_is_waited_for(
+    at_work: Orchestration,
+) -> None:
+    await at_work.report("w1", 1)
+    job_id = await at_work.submit()
+    at_work.take_all()
+    started = AttemptStarted(attempt=1, worker="w1", lease_s=15.0)
+    await at_work.log.append([new_event(job_id, "public", started, at_work.now())])
+    for _ in range(3):
+        await at_work.report_unread("w1", 1)
+        await at_work.sweep_unread(2 * REPEAT_S)
+    assert at_work.offered() == [job_id]
+    await at_work.report("w1", 1)  # and now the orchestrator reads the claim
+    await at_work.sweep(2 * REPEAT_S)
+    assert at_work.offered() == [job_id]
 
 
 async def test_a_task_before_a_free_worker_is_not_doubled_soon(at_work: Orchestration) -> None:

@@ -143,6 +143,13 @@ class Orchestration:
         self, worker: str, free: int, *, running: tuple[JobId, ...] = (), first: int = 0
     ) -> None:
         """A worker says how it is; it reads ten partitions from ``first`` on."""
+        await self.report_unread(worker, free, running=running, first=first)
+        await self.settle()
+
+    async def report_unread(
+        self, worker: str, free: int, *, running: tuple[JobId, ...] = (), first: int = 0
+    ) -> None:
+        """As ``report``; what stands in the log is not read."""
         said = WorkerReported(
             worker=worker,
             host="h",
@@ -156,13 +163,18 @@ class Orchestration:
             partitions=list(range(first, first + 10)),
         )
         self.orchestrator.dispatching.hear(said, self.clock_s)
-        await self.settle()
+        await self.orchestrator.close()
 
     async def sweep(self, after_s: float = 0.0) -> None:
         """Time passes, and the sweep comes."""
+        await self.sweep_unread(after_s)
+        await self.settle()
+
+    async def sweep_unread(self, after_s: float = 0.0) -> None:
+        """As ``sweep``; what stands in the log is not read."""
         self.clock_s += after_s
         await self.orchestrator.sweep(self.partitions)
-        await self.settle()
+        await self.orchestrator.close()
 
     async def settle(self) -> None:
         """Let the orchestrator read everything that is in the log, also what it writes."""
