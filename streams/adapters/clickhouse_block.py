@@ -31,6 +31,12 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 
 def block_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> bytes | None:
     """``rows`` as ClickHouse's format ``FORMAT``; None when a type is not among ours."""
+    batch = batch_of(columns, rows)
+    return None if batch is None else packed([batch])
+
+
+def batch_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> pa.RecordBatch | None:
+    """``rows`` as columns; None when a type is not among ours."""
     schema = _schema(tuple(columns))
     if schema is None:
         return None
@@ -39,9 +45,15 @@ def block_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> bytes |
         pa.array(values, field.type)
         for values, field in zip(columns_of_values, schema, strict=True)
     ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def packed(batches: Sequence[pa.RecordBatch]) -> bytes:
+    """Rows that are columns already, as one block: sent again, they are the same block again."""
+    batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     out = pa.BufferOutputStream()
-    with pa.ipc.new_stream(out, schema, options=PACKED) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    with pa.ipc.new_stream(out, batch.schema, options=PACKED) as writer:
+        writer.write_batch(batch)
     return bytes(out.getvalue())
 
 

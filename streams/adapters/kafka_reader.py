@@ -20,6 +20,8 @@ from aiokafka.errors import (
     KafkaError,
 )
 
+from streams.adapters.kafka_sets import hand_out_sets
+from streams.adapters.record_sets import RecordSet
 from streams.errors import LogUnavailableError
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings
@@ -62,6 +64,19 @@ class KafkaReader:
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
         return {partition.partition: records for partition, records in found.items()}
+
+    def hand_out_sets(self) -> None:
+        """From the next assignment on, ``read_sets`` reads, and nothing else does."""
+        hand_out_sets(self._consumer)
+
+    async def read_sets(self, *, timeout_s: float) -> list[RecordSet]:
+        """What came next of one partition; empty when nothing did."""
+        try:
+            # "Records" are sets here, each of some megabytes: one, so that a batch has a size.
+            found = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=1)
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return [each for sets in found.values() for each in sets if len(each)]
 
     async def ends(self, topic: str) -> Mapping[int, int]:
         try:

@@ -1,0 +1,89 @@
+"""Lets a consumer hand out what it fetched as whole sets, not record by record.
+
+aiokafka makes an object of each record and of each of its headers, which takes longer than all
+that the read side does with most of them. Positions, errors and groups stay its own; only what a
+fetch brought of a partition is one ``RecordSet``. It has no public way to its bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.structs import TopicPartition as KafkaPartition
+
+from streams.adapters.record_sets import RecordSet
+
+
+def hand_out_sets(consumer: AIOKafkaConsumer) -> None:
+    """From its next assignment on, ``getmany`` gives record sets; twice is once."""
+    fetcher = consumer._fetcher  # noqa: SLF001 - see above
+    if not isinstance(fetcher._client, _Client):  # noqa: SLF001
+        _SetFetching(fetcher)
+
+
+class _Client:
+    """The client of a fetcher; keeps its answers until they are taken."""
+
+    def __init__(self, client: Any) -> None:
+        self._inner = client
+        self._kept: dict[int, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def send(self, node_id: int, request: Any) -> Any:
+        answer = await self._inner.send(node_id, request)
+        self._kept[id(request)] = answer
+        return answer
+
+    def taken(self, request: Any) -> Any:
+        """The answer to ``request``; None: there was none."""
+        return self._kept.pop(id(request), None)
+
+
+class _SetFetching:
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._client = fetcher._client = _Client(fetcher._client)  # noqa: SLF001
+        self._process = fetcher._proc_fetch_request  # noqa: SLF001
+        fetcher._proc_fetch_request = self._process_sets  # noqa: SLF001
+
+    async def _process_sets(self, assignment: Any, node_id: int, request: Any) -> bool:
+        try:
+            has_new: bool = await self._process(assignment, node_id, request)
+        finally:
+            answer = self._client.taken(request)
+        # Nothing was awaited since the fetcher noted what came: nobody has seen it yet.
+        for topic, partitions in answer.topics if has_new and answer is not None else ():
+            for partition, _, _, *rest in partitions:
+                place = KafkaPartition(topic, partition)
+                found = self._fetcher._records.get(place)  # noqa: SLF001
+                if type(found) is not FetchResult:
+                    continue
+                records = found._partition_records  # noqa: SLF001
+                if records is not None and not isinstance(records, _OneSet):
+                    found._partition_records = _OneSet(place, rest[-1], records.next_fetch_offset)  # noqa: SLF001
+        return has_new
+
+
+class _OneSet:
+    """In place of a partition's records: gives the set, then ends."""
+
+    def __init__(self, partition: KafkaPartition, raw: bytes, first: int) -> None:
+        self._partition = partition
+        self._raw: bytes | None = raw
+        self.next_fetch_offset = first
+
+    def __iter__(self) -> _OneSet:
+        return self
+
+    def __next__(self) -> RecordSet:
+        raw, self._raw = self._raw, None
+        if raw is None:
+            raise StopIteration
+        # One that is broken is fetched again: the position stays.
+        found = RecordSet(tuple(self._partition), raw, self.next_fetch_offset)
+        self.next_fetch_offset = found.end
+        return found
