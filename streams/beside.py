@@ -177,9 +177,7 @@ class TableBeside:
             await self._clickhouse.insert(self._projection, rows, token, table=table)
             return
         if rows:
-            batch = batch_of(self._projection.columns, rows)
-            assert batch is not None  # noqa: S101 - job events have plain columns
-            columns = [*columns, batch]
+            columns = [*columns, batch_of(self._projection.columns, rows)]
         await self._clickhouse.insert_columns(self._projection, columns, token, table=table)
 
     async def _inserted(self) -> None:

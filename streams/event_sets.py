@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -84,6 +84,14 @@ class EventSets:
         """The same events without what must be forgotten by now."""
         is_old = len(self._records.erasures.jobs) != events.forgotten
         return self.read(events.found) if is_old else events
+
+    def histories_of(self, sets: Iterable[ReadEvents]) -> dict[JobId, History]:
+        """What happened to each job, in sets of which those of a partition are in order."""
+        histories: dict[JobId, History] = {}
+        for events in sets:
+            for job_id, history in self.histories(events).items():
+                histories.setdefault(job_id, []).extend(history)
+        return histories
 
     def histories(self, events: ReadEvents) -> dict[JobId, History]:
         """What happened to each job."""

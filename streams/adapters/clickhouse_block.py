@@ -31,15 +31,14 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 
 def block_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> bytes | None:
     """``rows`` as ClickHouse's format ``FORMAT``; None when a type is not among ours."""
-    batch = batch_of(columns, rows)
-    return None if batch is None else packed([batch])
+    return packed([batch_of(columns, rows)]) if _schema(tuple(columns)) is not None else None
 
 
-def batch_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> pa.RecordBatch | None:
-    """``rows`` as columns; None when a type is not among ours."""
+def batch_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> pa.RecordBatch:
+    """``rows`` as columns, whose types must be among ours."""
     schema = _schema(tuple(columns))
     if schema is None:
-        return None
+        raise TypeError(f"not all columns have an Arrow type: {columns}")
     columns_of_values = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [
         pa.array(values, field.type)

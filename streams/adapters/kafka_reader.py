@@ -45,12 +45,13 @@ class KafkaReader:
         partitions = self._assigned_of(topics) if topics else []
         if topics and not partitions:
             return []
-        found = await self._read(partitions, timeout_s, most)
-        return [raw for raws in found for raw in raws]
-
-    async def read_by_partition(self, *, timeout_s: float, most: int) -> list[list[RawRecord]]:
-        """As ``read``: the records of each partition together, no empty lists."""
-        return await self._read([], timeout_s, most)
+        try:
+            batches = await self._consumer.getmany(
+                *partitions, timeout_ms=int(timeout_s * 1000), max_records=most
+            )
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return [_raw(record) for records in batches.values() for record in records]
 
     async def read_as_is(
         self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
@@ -157,17 +158,6 @@ class KafkaReader:
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka did not commit: {error!r}") from error
         return True
-
-    async def _read(
-        self, partitions: Sequence[KafkaPartition], timeout_s: float, most: int
-    ) -> list[list[RawRecord]]:
-        try:
-            batches = await self._consumer.getmany(
-                *partitions, timeout_ms=int(timeout_s * 1000), max_records=most
-            )
-        except KafkaError as error:
-            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
-        return [[_raw(record) for record in records] for records in batches.values() if records]
 
     async def _partitions(self, topic: str) -> list[KafkaPartition]:
         known = self._consumer.partitions_for_topic(topic)

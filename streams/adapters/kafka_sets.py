@@ -60,30 +60,39 @@ class _SetFetching:
             for partition, _, _, *rest in partitions:
                 place = KafkaPartition(topic, partition)
                 found = self._fetcher._records.get(place)  # noqa: SLF001
-                if type(found) is not FetchResult:
-                    continue
-                records = found._partition_records  # noqa: SLF001
-                if records is not None and not isinstance(records, _OneSet):
-                    found._partition_records = _OneSet(place, rest[-1], records.next_fetch_offset)  # noqa: SLF001
+                if type(found) is FetchResult:
+                    _give_as_set(found, rest[-1])
         return has_new
 
 
-class _OneSet:
-    """In place of a partition's records: gives the set, then ends."""
+class _Whole:
+    """In place of a partition's records: what came of it, still as bytes."""
 
-    def __init__(self, partition: KafkaPartition, raw: bytes, first: int) -> None:
-        self._partition = partition
-        self._raw: bytes | None = raw
+    def __init__(self, raw: bytes, first: int) -> None:
+        self.raw = raw
         self.next_fetch_offset = first
 
-    def __iter__(self) -> _OneSet:
-        return self
 
-    def __next__(self) -> RecordSet:
-        raw, self._raw = self._raw, None
-        if raw is None:
-            raise StopIteration
-        # One that is broken is fetched again: the position stays.
-        found = RecordSet(tuple(self._partition), raw, self.next_fetch_offset)
-        self.next_fetch_offset = found.end
-        return found
+def _give_as_set(found: FetchResult, raw: bytes) -> None:
+    """Let the result of a fetch give all it has as one set, the first time that it is asked."""
+    records = found._partition_records  # noqa: SLF001
+    if records is None or isinstance(records, _Whole):
+        return
+    whole = _Whole(raw, records.next_fetch_offset)
+
+    def getall(_max_records: int | None = None) -> list[RecordSet]:
+        place = found._topic_partition  # noqa: SLF001
+        if not found.check_assignment(place) or not found.has_more():
+            return []
+        try:
+            # One that is broken is fetched again: the position stays.
+            only = RecordSet((place.topic, place.partition), whole.raw, whole.next_fetch_offset)
+            whole.next_fetch_offset = only.end
+            found._update_position()  # noqa: SLF001
+        finally:
+            # At once, or the partition would be left out of the next fetch (docs/hazards.md).
+            found._partition_records = None  # noqa: SLF001
+        return [only]
+
+    found._partition_records = whole  # noqa: SLF001
+    found.getall = getall

@@ -124,9 +124,7 @@ def rows_of(sets: EventSets, found: RecordSet) -> list[tuple[object, ...]]:
     batches = list(events.rows)
     if events.loose:
         loose = [job_events.projection.row(each) for each in events.loose]
-        batch = batch_of(job_events.projection.columns, loose)
-        assert batch is not None
-        batches.append(batch)
+        batches.append(batch_of(job_events.projection.columns, loose))
     rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
     return sorted(rows, key=lambda row: row[2])
 
