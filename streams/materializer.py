@@ -123,8 +123,8 @@ class Materializer:
                 return
             try:
                 found = await reader.read_sets(timeout_s=max(timeout_s, 0.001))
-            except LogUnavailableError:
-                log.warning("kafka does not answer; reading again")
+            except LogUnavailableError as error:
+                log.warning("cannot read; reading again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
                 continue
             fresh = [each for each in found if self._is_fresh(each)]

@@ -61,7 +61,7 @@ class _SetFetching:
                 place = KafkaPartition(topic, partition)
                 found = self._fetcher._records.get(place)  # noqa: SLF001
                 if type(found) is FetchResult:
-                    _give_as_set(found, rest[-1])
+                    give_as_set(found, rest[-1])
         return has_new
 
 
@@ -73,7 +73,7 @@ class _Whole:
         self.next_fetch_offset = first
 
 
-def _give_as_set(found: FetchResult, raw: bytes) -> None:
+def give_as_set(found: FetchResult, raw: bytes) -> None:
     """Let the result of a fetch give all it has as one set, the first time that it is asked."""
     records = found._partition_records  # noqa: SLF001
     if records is None or isinstance(records, _Whole):
@@ -82,7 +82,7 @@ def _give_as_set(found: FetchResult, raw: bytes) -> None:
 
     def getall(_max_records: int | None = None) -> list[RecordSet]:
         place = found._topic_partition  # noqa: SLF001
-        if not found.check_assignment(place) or not found.has_more():
+        if not found.has_more() or not found.check_assignment(place):
             return []
         try:
             # One that is broken is fetched again: the position stays.
