@@ -159,7 +159,8 @@ class Materializer:
                 if events.columns or events.loose:  # not all of them: we can read
                     self._unreadable_in_a_row = 0
                 self._put_aside(raw, reason, batch)
-            await asyncio.sleep(0)  # what is stored meanwhile must have its turn
+            if events.columns:  # that took some milliseconds: what is stored must have its turn
+                await asyncio.sleep(0)
             return
         raws = found.records()
         await self._insisting(self._records.learn, raws)

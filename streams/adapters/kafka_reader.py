@@ -70,14 +70,23 @@ class KafkaReader:
         """From the next assignment on, ``read_sets`` reads, and nothing else does."""
         hand_out_sets(self._consumer)
 
-    async def read_sets(self, *, timeout_s: float) -> list[RecordSet]:
-        """What came next of one partition; empty when nothing did."""
+    async def read_sets(self, *, timeout_s: float, most: int = 5_000) -> list[RecordSet]:
+        """The next sets, which are not empty; no more of them once they have ``most`` records.
+
+        A set that is begun is whole: some megabytes of a partition.
+        """
         try:
-            # "Records" are sets here, each of some megabytes: one, so that a batch has a size.
-            found = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=1)
+            found = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=most)
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
-        return [each for sets in found.values() for each in sets if len(each)]
+        given = [each for records in found.values() for each in records]
+        sets = [each for each in given if isinstance(each, RecordSet) and len(each)]
+        for each in given:
+            if isinstance(each, LogUnavailableError):
+                if not sets:
+                    raise each
+                log.warning("a partition cannot be read", extra={"reason": str(each)})
+        return sets
 
     async def ends(self, topic: str) -> Mapping[int, int]:
         try:

@@ -14,6 +14,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.adapters.record_sets import RecordSet
+from streams.errors import LogUnavailableError
 
 
 def hand_out_sets(consumer: AIOKafkaConsumer) -> None:
@@ -80,19 +81,25 @@ def give_as_set(found: FetchResult, raw: bytes) -> None:
         return
     whole = _Whole(raw, records.next_fetch_offset)
 
-    def getall(_max_records: int | None = None) -> list[RecordSet]:
+    def getall(max_records: int | None = None) -> list[RecordSet | LogUnavailableError | None]:
         place = found._topic_partition  # noqa: SLF001
         if not found.has_more() or not found.check_assignment(place):
             return []
         try:
-            # One that is broken is fetched again: the position stays.
             only = RecordSet((place.topic, place.partition), whole.raw, whole.next_fetch_offset)
+        except LogUnavailableError as error:
+            # Not raised: what other partitions have given in the same call would be lost. This
+            # one is fetched again, as its position stays.
+            return [error]
+        else:
             whole.next_fetch_offset = only.end
             found._update_position()  # noqa: SLF001
+            # As long as the records would be, so that the caller's limit holds.
+            count = len(only) if max_records is None else min(len(only), max_records)
+            return [only, *[None] * (count - 1)]
         finally:
             # At once, or the partition would be left out of the next fetch (docs/hazards.md).
             found._partition_records = None  # noqa: SLF001
-        return [only]
 
     found._partition_records = whole  # noqa: SLF001
     found.getall = getall
