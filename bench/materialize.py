@@ -40,7 +40,6 @@ from streams.topics import WEBHOOK_DLQ
 
 JOBS = int(os.environ.get("BENCH_JOBS", "2000"))
 EVENTS_OF_A_JOB = 100
-PEER_ROWS = 50_000
 PEER_TOPIC = WEBHOOK_DLQ  # one that stands empty here
 FRESH_RATE, FRESH_S, FRESH_PAUSE_S = 2_000, 10.0, 0.05
 
@@ -154,13 +153,13 @@ async def _ages(event_log: EventLog, clickhouse: ClickHouse, before: int) -> lis
 async def _peer(settings: Settings) -> float:
     """Rows a second of the usual way, on the same broker and ClickHouse."""
     now = datetime.now(UTC)
-    jobs = [new_job_id() for _ in range(PEER_ROWS // EVENTS_OF_A_JOB)]
+    jobs = [new_job_id() for _ in range(JOBS)]
     async with open_writer(settings, "bench") as writer:
         for number in range(EVENTS_OF_A_JOB):
             await writer.send([_as_json(new) for new in _round(jobs, number, now)])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.peers.classic_sink", ",".join(settings.brokers())),
-        *(settings.clickhouse_url, PEER_TOPIC, str(PEER_ROWS)),
+        *(settings.clickhouse_url, PEER_TOPIC, str(JOBS * EVENTS_OF_A_JOB)),
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(120):
@@ -179,6 +178,7 @@ def _as_json(new: NewEvent) -> NewRecord:
         "type": type(new.event).__name__,
         "tenant": new.tenant,
         "occurred_at": new.occurred_at,
+        "traceparent": new.traceparent,
         "data": new.event,
     }
     return NewRecord(

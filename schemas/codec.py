@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.catalog import Schema, all_schemas, subject
+from schemas.columns import Read as ReadMany
+from schemas.columns import column_reader
 from schemas.errors import UnknownSchemaError, UnreadableValueError
 from schemas.quick_reader import Read, quick_reader
 from schemas.registry import Registry
@@ -45,6 +47,8 @@ class _Reading:
     quick: Read | None = None
     """Reads most values in half the time; None before the first one, and for odd schemas."""
     is_first: bool = True
+    many: ReadMany | None = None
+    """Reads many values at once into columns; None for a schema that is not ours as it is now."""
 
 
 class Codec:
@@ -98,6 +102,16 @@ class Codec:
                 continue
             self._readings[prefix] = _reading(parse_schema(json.loads(text)))
 
+    def columns(self, prefix: bytes) -> tuple[str, ReadMany] | None:
+        """What reads all values with this prefix at once, with the name of their schema.
+
+        None: they must be read one by one.
+        """
+        reading = self._readings.get(prefix)
+        if reading is None or reading.many is None:
+            return None
+        return reading.name, reading.many
+
     def decode(self, value: bytes | None) -> Decoded:
         """Read one value.
 
@@ -145,7 +159,8 @@ def _reading(writer: Any) -> _Reading:
     name = str(writer["name"]).rpartition(".")[2]
     ours = all_schemas().get(name)
     reader = None if ours is None or ours.parsed == writer else ours.parsed
-    return _Reading(name, writer, reader)
+    many = column_reader(writer) if reader is None and ours is not None else None
+    return _Reading(name, writer, reader, many=many)
 
 
 def _why_unknown(value: bytes | None) -> str:

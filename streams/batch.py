@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from streams.adapters.record_sets import RecordSet
 from streams.domain.items import RecordedItem
 from streams.domain.job import Job
 from streams.domain.place import RecordedPlaceEvent
-from streams.domain.recorded import Recorded
 from streams.domain.webhook import RecordedDelivery
+from streams.event_sets import ReadEvents
 from streams.ports import RawRecord, TopicPartition
 from streams.projections import (
     items,
@@ -29,7 +30,8 @@ from streams.projections.projection import Projection
 class Batch:
     """Records that are stored together."""
 
-    events: list[Recorded] = field(default_factory=list)
+    events: list[ReadEvents] = field(default_factory=list)
+    """Job events, in sets of one partition."""
     items: list[RecordedItem] = field(default_factory=list)
     deliveries: list[RecordedDelivery] = field(default_factory=list)
     places: list[RecordedPlaceEvent] = field(default_factory=list)
@@ -42,12 +44,13 @@ class Batch:
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     """The offset after the last record of each partition."""
 
-    def cover(self, raws: Sequence[RawRecord]) -> None:
+    def cover(self, found: RecordSet) -> None:
         """Count records of one partition, which are in order."""
-        partition = (raws[0].topic, raws[0].partition)
-        self.firsts.setdefault(partition, raws[0].offset)
-        self.ends[partition] = raws[-1].offset + 1
-        self.count += len(raws)
+        partition = (found.topic, found.partition)
+        offsets = found.offsets
+        self.firsts.setdefault(partition, int(offsets[0]))
+        self.ends[partition] = int(offsets[-1]) + 1
+        self.count += len(found)
 
     def tables(self, changed: Sequence[Job]) -> Sequence[tuple[Projection, Sequence[Any]]]:
         """What goes where, in this order: the events of a topic last, as they say how far it is.

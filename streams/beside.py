@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.clickhouse_block import batch_of
+from streams.adapters.record_sets import RecordSet
 from streams.adapters.records import Records
 from streams.domain.fold import fold
 from streams.domain.ids import JobId
 from streams.domain.job import Job
-from streams.domain.recorded import Recorded
 from streams.errors import LogUnavailableError, UnreadableRecordError
+from streams.event_sets import EventSets, History
 from streams.ports import RawRecord
 from streams.projections import (
     items,
@@ -37,7 +41,7 @@ SOURCES: Mapping[str, str] = {
     place_events.projection.name: PLACE_EVENTS,
 }
 """The topic that fills each projection."""
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 50_000
 
 
 class TableBeside:
@@ -50,7 +54,10 @@ class TableBeside:
         self._projection = projection
         self._records = records
         self._clickhouse = clickhouse
+        self._sets = EventSets(records)
         self._states: list[Any] = []
+        self._columns: list[pa.RecordBatch] = []
+        """For the projection of job events: rows that are columns already."""
         self._jobs: dict[JobId, Job] = {}
         """For the projection of jobs: all of them, about 1 KB each."""
         self._changed: dict[JobId, Job] = {}
@@ -104,20 +111,37 @@ class TableBeside:
         self.records += len(raws)
         readable = self._readable(raws)
         if self._projection is jobs.projection:
-            self._fold(readable)
+            histories: dict[JobId, History] = {}
+            for recorded in readable:
+                histories.setdefault(recorded.job_id, []).append(recorded)
+            self._fold(histories)
             return
         self._states += readable
-        while len(self._states) >= ROWS_AT_ONCE:
-            some, self._states = self._states[:ROWS_AT_ONCE], self._states[ROWS_AT_ONCE:]
-            await self._insert(some)
+        await self._insert_when_many()
+
+    async def add_set(self, found: RecordSet) -> None:
+        """Take a set; in order within a partition. Raises as ``add``."""
+        if self.topic != JOB_EVENTS:
+            await self.add(found.records())
+            return
+        await self._sets.learn(found)
+        self.records += len(found)
+        events = self._sets.read(found)
+        self.unreadable += len(events.rejected)
+        if self._projection is jobs.projection:
+            self._fold(self._sets.histories(events))
+        else:
+            self._columns += events.rows
+            self._states += events.loose
+            await self._insert_when_many()
+        await asyncio.sleep(0)  # what goes on beside this must have its turn
 
     async def flush(self) -> None:
         """Insert what was taken; returns when all of it is there."""
-        states = [*self._states, *self._changed.values()]
-        self._states.clear()
+        self._states += self._changed.values()
         self._changed.clear()
-        for start in range(0, len(states), ROWS_AT_ONCE):
-            await self._insert(states[start : start + ROWS_AT_ONCE])
+        while self._states or self._columns:
+            await self._insert_some()
         await self._inserted()
 
     def _readable(self, raws: Sequence[RawRecord]) -> Iterator[Any]:
@@ -127,24 +151,34 @@ class TableBeside:
             except UnreadableRecordError:
                 self.unreadable += 1  # the materializer has put it aside
 
-    def _fold(self, readable: Iterator[Any]) -> None:
-        histories: dict[JobId, list[Recorded]] = {}
-        for recorded in readable:
-            histories.setdefault(recorded.job_id, []).append(recorded)
+    def _fold(self, histories: Mapping[JobId, History]) -> None:
         for job_id, history in histories.items():
             job = fold(history, self._jobs.get(job_id))
             if job is not None:
                 self._jobs[job_id] = self._changed[job_id] = job
 
-    async def _insert(self, states: Sequence[Any]) -> None:
+    async def _insert_when_many(self) -> None:
+        while len(self._states) + sum(map(len, self._columns)) >= ROWS_AT_ONCE:
+            await self._insert_some()
+
+    async def _insert_some(self) -> None:
         """Begin to insert, once what was begun before has ended."""
+        columns, self._columns = self._columns, []
+        states, self._states = self._states[:ROWS_AT_ONCE], self._states[ROWS_AT_ONCE:]
         taken = (state for state in states if self._projection.takes(state))
         rows: list[Row] = [self._projection.row(state) for state in taken]
         await self._inserted()
-        self.rows += len(rows)
-        self._inserting = asyncio.create_task(
-            self._clickhouse.insert(self._projection, rows, uuid.uuid4().hex, table=self.name)
-        )
+        self.rows += len(rows) + sum(map(len, columns))
+        self._inserting = asyncio.create_task(self._insert(columns, rows))
+
+    async def _insert(self, columns: list[pa.RecordBatch], rows: list[Row]) -> None:
+        token, table = uuid.uuid4().hex, self.name
+        if not columns:
+            await self._clickhouse.insert(self._projection, rows, token, table=table)
+            return
+        if rows:
+            columns = [*columns, batch_of(self._projection.columns, rows)]
+        await self._clickhouse.insert_columns(self._projection, columns, token, table=table)
 
     async def _inserted(self) -> None:
         task, self._inserting = self._inserting, None

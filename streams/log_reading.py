@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streams.adapters.kafka_batches import partition_of
 from streams.adapters.kafka_reader import KafkaReader
+from streams.adapters.record_sets import RecordSet
 from streams.domain.log_part import LogPart, Span, span_of
 from streams.errors import LogUnavailableError
 from streams.ports import RawRecord
@@ -64,7 +65,15 @@ def of_jobs(part: LogPart, topic: str) -> Callable[[RawRecord], bool]:
 async def read_spans(
     reader: KafkaReader, topic: str, spans: Mapping[int, Span]
 ) -> AsyncIterator[list[RawRecord]]:
-    """The records of ``spans``, some at a time; in order within a partition.
+    """The records of ``spans``, some at a time; as ``read_sets``."""
+    async for found in read_sets(reader, topic, spans):
+        yield found.records()
+
+
+async def read_sets(
+    reader: KafkaReader, topic: str, spans: Mapping[int, Span]
+) -> AsyncIterator[RecordSet]:
+    """The records of ``spans`` in sets of one partition; in order within a partition.
 
     Raises:
         LogUnavailableError: the broker does not give what it says that it has.
@@ -72,14 +81,19 @@ async def read_spans(
     left = {number: span.end for number, span in spans.items() if span.count}
     if not left:
         return
+    reader.hand_out_sets()
     reader.assign({(topic, number): spans[number].first for number in left})
     heard_s = time.monotonic()
     while left:
-        raws = await reader.read(timeout_s=1.0)
-        if raws:
+        found = await reader.read_sets(timeout_s=1.0)
+        for each in found:
             heard_s = time.monotonic()
-            yield [raw for raw in raws if raw.offset < spans[raw.partition].end]
-        elif time.monotonic() - heard_s > GIVEN_UP_S:
+            end = spans[each.partition].end
+            if each.end > end:
+                each.only(each.offsets < end)
+            if len(each):
+                yield each
+        if not found and time.monotonic() - heard_s > GIVEN_UP_S:
             raise LogUnavailableError("Kafka does not give the log's records; try again")
         for number in list(left):
             # Not the last record's offset: a span may end with offsets that hold none.

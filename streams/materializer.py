@@ -11,23 +11,20 @@ import asyncio
 import logging
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from schemas.errors import RegistryError
 from streams import topics
 from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.clickhouse_block import batch_of
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
 from streams.adapters.kafka_reader import KafkaReader, open_group_reader
 from streams.adapters.log_positions import LogPositions
+from streams.adapters.record_sets import RecordSet
 from streams.adapters.records import Records
 from streams.batch import Batch
-from streams.domain.fold import fold
-from streams.domain.ids import JobId
-from streams.domain.job import Job
-from streams.domain.recorded import Recorded
 from streams.errors import (
     LogUnavailableError,
     ScrapestreamError,
@@ -35,8 +32,11 @@ from streams.errors import (
     TopicReplacedError,
     UnreadableRecordError,
 )
+from streams.event_sets import EventSets, ReadEvents
+from streams.folded_jobs import FoldedJobs
 from streams.garbage import rare_garbage_collection
 from streams.ports import EventLog, RawRecord, TopicPartition
+from streams.projections import job_events
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,9 @@ T = TypeVar("T")
 
 GROUP = "materializer"
 TOPICS = (topics.JOB_EVENTS, topics.SCRAPED_ITEMS, topics.WEBHOOK_EVENTS, topics.PLACE_EVENTS)
-KNOWN_JOBS = 50_000  # states kept in memory, about 1 KB each
 UNREADABLE_AT_MOST = 1_000  # in a row: then it is us who cannot read, not the records
 RETRY_S = 1.0
 IDLE_S = 1.0  # how long a bug in storing can stay unseen while nothing comes
-CHUNK = 5_000  # decoded in one go, some 25 ms: an insert that is answered waits no longer
 SESSION_S = 6.0  # the least that brokers allow: after a kill, results wait for it
 
 
@@ -68,9 +66,9 @@ class Materializer:
         self._store = ClickHouseStore(clickhouse)
         self._positions = LogPositions(clickhouse)
         self._records = records
+        self._sets = EventSets(records)
         self._log = event_log
-        self._jobs: OrderedDict[JobId, Job] = OrderedDict()
-        """As they will stand in the store when the batch under way is stored."""
+        self._jobs = FoldedJobs(self._store)
         self._gathered = Batch()
         self._storing: asyncio.Task[None] | None = None
         self._in_place = False
@@ -98,6 +96,7 @@ class Materializer:
             on_revoked=self._let_go,
             session_s=SESSION_S,
         ) as reader:
+            reader.hand_out_sets()
             try:
                 with rare_garbage_collection():
                     while True:
@@ -118,64 +117,76 @@ class Materializer:
     async def _gather(self, reader: KafkaReader) -> None:
         """Read and decode until a batch is full, its first record has waited, or none comes."""
         deadline = math.inf
-        while (left := self._settings.batch_rows - self._gathered.count) > 0:
+        while self._gathered.count < self._settings.batch_rows:
             timeout_s = min(IDLE_S, deadline - time.monotonic())
             if timeout_s <= 0:
                 return
             try:
-                found = await reader.read_by_partition(
-                    timeout_s=max(timeout_s, 0.001), most=min(left, CHUNK)
-                )
-            except LogUnavailableError:
-                log.warning("kafka does not answer; reading again")
+                found = await reader.read_sets(timeout_s=max(timeout_s, 0.001))
+            except LogUnavailableError as error:
+                log.warning("cannot read; reading again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
                 continue
-            fresh = [raws for each in found if (raws := self._fresh(each))]
+            fresh = [each for each in found if self._is_fresh(each)]
             if not self._gathered.count:
                 if not fresh:
                     return
                 deadline = time.monotonic() + self._settings.batch_ms / 1000
             # When partitions move meanwhile, this batch is dropped and another one takes its place.
             batch = self._gathered
-            for raws in fresh:
-                await self._decode(raws, batch)
+            for each in fresh:
+                await self._decode(each, batch)
 
-    def _fresh(self, raws: list[RawRecord]) -> list[RawRecord]:
-        """Those of a partition that were not taken yet: some come again when it gets its place."""
-        partition = (raws[0].topic, raws[0].partition)
+    def _is_fresh(self, found: RecordSet) -> bool:
+        """Leave out what was taken: some comes again when a partition gets its place."""
+        partition = (found.topic, found.partition)
         following = self._next.get(partition, 0)
-        fresh = raws if raws[0].offset >= following else [r for r in raws if r.offset >= following]
-        if fresh:
-            self._next[partition] = fresh[-1].offset + 1
-        return fresh
+        if found.first < following:
+            found.only(found.offsets >= following)
+        if not len(found):
+            return False
+        self._next[partition] = int(found.offsets[-1]) + 1
+        return True
 
-    async def _decode(self, raws: Sequence[RawRecord], batch: Batch) -> None:
+    async def _decode(self, found: RecordSet, batch: Batch) -> None:
         """Add records of one partition to ``batch``; what can never be read is put aside in it."""
+        if found.topic == topics.JOB_EVENTS:
+            await self._insisting(self._sets.learn, found)
+            batch.cover(found)
+            events = self._sets.read(found)
+            batch.events.append(events)
+            for raw, reason in events.rejected:
+                if events.columns or events.loose:  # not all of them: we can read
+                    self._unreadable_in_a_row = 0
+                self._put_aside(raw, reason, batch)
+            if events.columns:  # that took some milliseconds: what is stored must have its turn
+                await asyncio.sleep(0)
+            return
+        raws = found.records()
         await self._insisting(self._records.learn, raws)
-        batch.cover(raws)
+        batch.cover(found)
         readings: Mapping[str, tuple[Callable[[RawRecord], Any], list[Any]]] = {
-            topics.JOB_EVENTS: (self._records.read_event, batch.events),
             topics.SCRAPED_ITEMS: (self._records.read_item, batch.items),
             topics.WEBHOOK_EVENTS: (self._records.read_delivery, batch.deliveries),
             topics.PLACE_EVENTS: (self._records.read_place_event, batch.places),
         }
-        read, into = readings[raws[0].topic]
+        read, into = readings[found.topic]
         for raw in raws:
             try:
                 into.append(read(raw))
                 self._unreadable_in_a_row = 0
             except UnreadableRecordError as error:
-                batch.rejected.append((raw, str(error)))
-                self._unreadable_in_a_row += 1
-                self._check_sanity(raw, error)
+                self._put_aside(raw, str(error), batch)
 
-    def _check_sanity(self, raw: RawRecord, error: Exception) -> None:
+    def _put_aside(self, raw: RawRecord, reason: str, batch: Batch) -> None:
+        batch.rejected.append((raw, reason))
+        self._unreadable_in_a_row += 1
         if self._unreadable_in_a_row > UNREADABLE_AT_MOST:
             raise ScrapestreamError(
                 f"more than {UNREADABLE_AT_MOST} records cannot be read, the last one "
-                f"{raw.topic}/{raw.partition}/{raw.offset}: {error}. "
+                f"{raw.topic}/{raw.partition}/{raw.offset}: {reason}. "
                 "Is this the registry that they were written with?"
-            ) from error
+            )
 
     async def _store_batch(self, batch: Batch, reader: KafkaReader) -> None:
         """Store a batch, whatever it takes, then say so to the group."""
@@ -187,11 +198,14 @@ class Materializer:
             )
         )
         # Here and not while gathering: jobs that are asked for must stand in the store.
-        changed = await self._insisting(self._folded, batch.events)
+        changed = await self._insisting(self._jobs.fold, self._sets.histories_of(batch.events))
         await self._insisting(self._records.catch_up)
         erasures = self._records.erasures
         name = batch.name(self._incarnations)
         for projection, states in batch.tables(changed):
+            if projection is job_events.projection:
+                await self._insisting(self._store_events, states, name)
+                continue
             left = map(erasures.left, states) if erasures else states
             rows = [projection.row(state) for state in left if projection.takes(state)]
             if rows:
@@ -229,32 +243,22 @@ class Materializer:
             await asyncio.wait({self._storing}, timeout=self._settings.shutdown_s)
             self._storing.cancel()
 
-    async def _folded(self, events: Sequence[Recorded]) -> list[Job]:
-        """The newest state of each job that ``events`` change."""
-        histories: dict[JobId, list[Recorded]] = {}
-        for recorded in events:
-            histories.setdefault(recorded.job_id, []).append(recorded)
-        # Also for a job that begins here: its request may have been appended twice.
-        unknown = [job_id for job_id in histories if job_id not in self._jobs]
-        if unknown:
-            self._jobs.update(await self._store.find_many(unknown))
-        changed = []
-        for job_id, history in histories.items():
-            job = fold(history, self._jobs.get(job_id))
-            if job is not None:
-                changed.append(job)
-                self._jobs[job_id] = job
-                self._jobs.move_to_end(job_id)
-        while len(self._jobs) > KNOWN_JOBS:
-            self._jobs.popitem(last=False)
-        return changed
+    async def _store_events(self, events: Sequence[ReadEvents], name: str) -> None:
+        projection = job_events.projection
+        left = [self._sets.left(each) for each in events]
+        batches = [rows for each in left for rows in each.rows]
+        loose = [projection.row(recorded) for each in left for recorded in each.loose]
+        if loose:
+            batches.append(batch_of(projection.columns, loose))
+        if batches:
+            await self._clickhouse.insert_columns(projection, batches, f"{projection.table}:{name}")
 
     async def _put_in_place(
         self, partitions: frozenset[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
         """Where to go on: behind what the store has."""
         await self._let_go(partitions)
-        self._jobs.clear()
+        self._jobs.forget()
         self._unreadable_in_a_row = 0
         try:
             ends = await self._insisting(self._ends)

@@ -16,7 +16,7 @@ from streams.adapters.records import Records
 from streams.beside import TableBeside
 from streams.domain.log_part import Span
 from streams.garbage import rare_garbage_collection
-from streams.log_reading import read_spans
+from streams.log_reading import read_sets
 from streams.projections import jobs
 from streams.projections.projection import Projection
 from streams.stored_progress import StoredProgress
@@ -140,8 +140,8 @@ class Replay:
         spans = {n: Span(first=self._positions.get(n, 0), end=end) for n, end in ends.items()}
         count = sum(span.count for span in spans.values())
         self._total += count
-        async for raws in read_spans(self._reader, self._beside.topic, spans):
-            await self._beside.add(raws)
+        async for found in read_sets(self._reader, self._beside.topic, spans):
+            await self._beside.add_set(found)
             self._note()
         await self._beside.flush()
         self._positions |= {number: span.end for number, span in spans.items() if span.count}

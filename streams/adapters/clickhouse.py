@@ -11,10 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import clickhouse_connect
+import pyarrow as pa
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-from streams.adapters.clickhouse_block import FORMAT, block_of
+from streams.adapters.clickhouse_block import FORMAT, block_of, packed
 from streams.errors import (
     InvalidSettingError,
     RefusedStatementError,
@@ -63,21 +64,41 @@ class ClickHouse:
 
         ``table``: another one than the projection's own, with the same columns.
         """
-        names = [name for name, _ in projection.columns]
-        settings = {"insert_deduplication_token": token}
         block = await asyncio.to_thread(block_of, projection.columns, rows)
+        if block is not None:
+            await self._insert_block(projection, block, token, table)
+            return
         try:
-            if block is not None:
-                await self._client.raw_insert(
-                    table or projection.table, names, block, settings=settings, fmt=FORMAT
-                )
-                return
             await self._client.insert(
                 table or projection.table,
                 rows,
-                column_names=names,
+                column_names=[name for name, _ in projection.columns],
                 column_type_names=[type_ for _, type_ in projection.columns],
-                settings=settings,
+                settings={"insert_deduplication_token": token},
+            )
+        except AWAY as error:
+            raise _away(error) from error
+
+    async def insert_columns(
+        self,
+        projection: Projection,
+        batches: Sequence[pa.RecordBatch],
+        token: str,
+        *,
+        table: str = "",
+    ) -> None:
+        """As ``insert``, for rows that are columns already: there must be some."""
+        block = await asyncio.to_thread(packed, batches)
+        await self._insert_block(projection, block, token, table)
+
+    async def _insert_block(
+        self, projection: Projection, block: bytes, token: str, table: str
+    ) -> None:
+        names = [name for name, _ in projection.columns]
+        settings = {"insert_deduplication_token": token}
+        try:
+            await self._client.raw_insert(
+                table or projection.table, names, block, settings=settings, fmt=FORMAT
             )
         except AWAY as error:
             raise _away(error) from error

@@ -31,17 +31,28 @@ ARROW_TYPES: Mapping[str, pa.DataType] = {
 
 def block_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> bytes | None:
     """``rows`` as ClickHouse's format ``FORMAT``; None when a type is not among ours."""
+    return packed([batch_of(columns, rows)]) if _schema(tuple(columns)) is not None else None
+
+
+def batch_of(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> pa.RecordBatch:
+    """``rows`` as columns, whose types must be among ours."""
     schema = _schema(tuple(columns))
     if schema is None:
-        return None
+        raise TypeError(f"not all columns have an Arrow type: {columns}")
     columns_of_values = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [
         pa.array(values, field.type)
         for values, field in zip(columns_of_values, schema, strict=True)
     ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def packed(batches: Sequence[pa.RecordBatch]) -> bytes:
+    """Rows that are columns already, as one block: sent again, they are the same block again."""
+    batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
     out = pa.BufferOutputStream()
-    with pa.ipc.new_stream(out, schema, options=PACKED) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    with pa.ipc.new_stream(out, batch.schema, options=PACKED) as writer:
+        writer.write_batch(batch)
     return bytes(out.getvalue())
 
 

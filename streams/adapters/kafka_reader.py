@@ -21,6 +21,8 @@ from aiokafka.errors import (
     KafkaError,
 )
 
+from streams.adapters.kafka_sets import hand_out_sets
+from streams.adapters.record_sets import RecordSet
 from streams.errors import LogUnavailableError
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings
@@ -44,12 +46,13 @@ class KafkaReader:
         partitions = self._assigned_of(topics) if topics else []
         if topics and not partitions:
             return []
-        found = await self._read(partitions, timeout_s, most)
-        return [raw for raws in found for raw in raws]
-
-    async def read_by_partition(self, *, timeout_s: float, most: int) -> list[list[RawRecord]]:
-        """As ``read``: the records of each partition together, no empty lists."""
-        return await self._read([], timeout_s, most)
+        try:
+            batches = await self._consumer.getmany(
+                *partitions, timeout_ms=int(timeout_s * 1000), max_records=most
+            )
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        return [_raw(record) for records in batches.values() for record in records]
 
     async def read_as_is(
         self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
@@ -63,6 +66,28 @@ class KafkaReader:
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
         return {partition.partition: records for partition, records in found.items()}
+
+    def hand_out_sets(self) -> None:
+        """From the next assignment on, ``read_sets`` reads, and nothing else does."""
+        hand_out_sets(self._consumer)
+
+    async def read_sets(self, *, timeout_s: float, most: int = 5_000) -> list[RecordSet]:
+        """The next sets, which are not empty; no more of them once they have ``most`` records.
+
+        A set that is begun is whole: some megabytes of a partition.
+        """
+        try:
+            found = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=most)
+        except KafkaError as error:
+            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
+        given = [each for records in found.values() for each in records]
+        sets = [each for each in given if isinstance(each, RecordSet) and len(each)]
+        for each in given:
+            if isinstance(each, LogUnavailableError):
+                if not sets:
+                    raise each
+                log.warning("a partition cannot be read", extra={"reason": str(each)})
+        return sets
 
     async def ends(self, topic: str) -> Mapping[int, int]:
         try:
@@ -143,17 +168,6 @@ class KafkaReader:
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka did not commit: {error!r}") from error
         return True
-
-    async def _read(
-        self, partitions: Sequence[KafkaPartition], timeout_s: float, most: int
-    ) -> list[list[RawRecord]]:
-        try:
-            batches = await self._consumer.getmany(
-                *partitions, timeout_ms=int(timeout_s * 1000), max_records=most
-            )
-        except KafkaError as error:
-            raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
-        return [[_raw(record) for record in records] for records in batches.values() if records]
 
     async def _partitions(self, topic: str) -> list[KafkaPartition]:
         known = self._consumer.partitions_for_topic(topic)

@@ -58,7 +58,7 @@ class Records:
     """
 
     def __init__(self, codec: Codec, source: str, erasures: Erasures | None = None) -> None:
-        self._codec = codec
+        self.codec = codec
         self.erasures = Erasures() if erasures is None else erasures
         """What is left out of all that is read."""
         self.catch_up: Callable[[], Awaitable[None]] = parts.nothing
@@ -75,7 +75,7 @@ class Records:
             RegistryError, LogUnavailableError: the registry is away, or the keys; call again.
         """
         raws = list(raws)
-        await self._codec.learn([raw.value for raw in raws])
+        await self.codec.learn([raw.value for raw in raws])
         if self.keys is not None:
             named = (parts.key_id_of(raw) for raw in raws if raw.topic in SEALED_TOPICS)
             await self.keys.learn(key_id for key_id in named if key_id is not None)
@@ -285,13 +285,13 @@ class Records:
         return NewRecord(
             topic=topic,
             key=key.encode(),
-            value=self._codec.encode(topic, name, record),
+            value=self.codec.encode(topic, name, record),
             headers=headers,
         )
 
     def _decoded(self, raw: RawRecord, types: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         try:
-            decoded = self._codec.decode(raw.value)
+            decoded = self.codec.decode(raw.value)
         except UnreadableValueError as error:
             raise UnreadableRecordError(str(error)) from error
         if decoded[0] not in types:

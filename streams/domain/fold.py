@@ -29,7 +29,8 @@ from streams.domain.events import (
     ScrapeRequested,
     TargetDescribed,
 )
-from streams.domain.job import AttemptState, Job, ResultsFile, Status, copy_of, is_running
+from streams.domain.job import AttemptState, Job, ResultsFile, Status, copied, is_running
+from streams.domain.progress import ProgressRun, set_progress, set_run
 from streams.domain.recorded import Recorded
 
 LOST_MESSAGES = {
@@ -47,35 +48,28 @@ def evolve(job: Job | None, recorded: Recorded) -> Job | None:
     return fold((recorded,), job)
 
 
-def fold(history: Iterable[Recorded], job: Job | None = None) -> Job | None:
+def fold(history: Iterable[Recorded | ProgressRun], job: Job | None = None) -> Job | None:
     """The state after ``history``, in the order of the log, going on from ``job``, which stays."""
     ours: Job | None = None  # from the first change on: a copy, changed in place
     for recorded in history:
         before = ours or job
-        if before is None:
+        if isinstance(recorded, ProgressRun):
+            if before is None or recorded.last_offset <= before.offset:
+                continue
+            if recorded.offset > before.offset:
+                ours = ours or copied(before)
+                set_run(ours, recorded)
+            else:
+                ours = fold(recorded.each(), before)
+        elif before is None:
             ours = _asked(recorded) if isinstance(recorded.event, ScrapeRequested) else None
         elif recorded.offset > before.offset:
-            ours = ours or copy_of(before)
+            ours = ours or copied(before)
             if type(recorded.event) is ProgressReported:  # nearly all of them
-                _set_progress(ours, recorded, recorded.event)
+                set_progress(ours, recorded, recorded.event)
             else:
                 _set(ours, _changes(before, recorded))
     return ours or job
-
-
-def _set_progress(job: Job, recorded: Recorded, event: ProgressReported) -> None:
-    """Change ``job`` itself, as ``_set``, without the detour over ``Changes``."""
-    put = object.__setattr__
-    put(job, "offset", recorded.offset)
-    put(job, "events_count", job.events_count + 1)
-    if not (job.is_open and is_running(job, event.attempt, event.worker)):
-        return
-    put(job, "updated_at", recorded.occurred_at)
-    put(job, "stage", event.stage)
-    if event.items_seen > job.items_count:
-        put(job, "items_count", event.items_seen)
-    if event.items is not None:
-        put(job, "items", event.items.joined(job.items))
 
 
 def _set(job: Job, changes: Changes) -> None:
@@ -154,7 +148,7 @@ def _changes_while_open(job: Job, recorded: Recorded) -> Changes:
             total = job.items_total if event.items_total is None else event.items_total
             return Changes(title=event.title, facts=event.facts, items_total=total)
         case ProgressReported():
-            return NOTHING  # `_set_progress` has done it
+            return NOTHING  # `set_progress` has done it
         case ExtractionReported(attempt=attempt, worker=worker, sources=sources):
             if not is_running(job, attempt, worker) or attempt <= job.sources_attempt:
                 return NOTHING

@@ -135,6 +135,18 @@ class Job:
         return min(99, self.items_count * 100 // self.items_total)
 
 
+_values = attrgetter(*(each.name for each in fields(Job)))
+_setters = tuple(getattr(Job, each.name).__set__ for each in fields(Job))
+
+
+def copied(job: Job) -> Job:
+    """A job that is equal; as ``dataclasses.replace`` without changes, in a quarter of the time."""
+    copy: Job = object.__new__(Job)
+    for put, value in zip(_setters, _values(job), strict=True):
+        put(copy, value)
+    return copy
+
+
 def has_expired(job: Job, now: datetime) -> bool:
     """Whether it waited for its first attempt until it was of no use any more."""
     is_waiting = job.attempt_state in (AttemptState.NONE, AttemptState.SCHEDULED)
@@ -153,16 +165,3 @@ def is_running(job: Job, attempt: int, worker: str) -> bool:
         and job.attempt == attempt
         and job.worker == worker
     )
-
-
-FIELDS = tuple(each.name for each in fields(Job))
-_values_of = attrgetter(*FIELDS)
-
-
-def copy_of(job: Job) -> Job:
-    """The same once more: ``dataclasses.replace`` takes four times as long for so many fields."""
-    copied = object.__new__(Job)
-    put = object.__setattr__
-    for name, value in zip(FIELDS, _values_of(job), strict=True):
-        put(copied, name, value)
-    return copied

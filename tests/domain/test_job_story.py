@@ -27,7 +27,7 @@ from streams.domain.events import (
     Webhook,
 )
 from streams.domain.fold import fold
-from streams.domain.job import AttemptState, Status, copy_of
+from streams.domain.job import AttemptState, Status, copied
 from streams.domain.retry import RetryPolicy, retry_delay_s
 from tests.support.given import JOB, START, given, history_of, job_after
 
@@ -276,7 +276,7 @@ def test_what_a_worker_says_that_lost_its_attempt_does_not_count() -> None:
 
 def test_what_is_folded_later_changes_no_state_from_before() -> None:
     before = job_after(ASKED, FIRST_TRY, TAKEN, DESCRIBED)
-    same = copy_of(before)
+    same = copied(before)
     assert (same == before, same is before) == (True, False)
     after = fold(history_of((ASKED, FIRST_TRY, TAKEN, DESCRIBED, HALF, ALL)), before)
     assert after is not None
