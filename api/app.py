@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Sequence
 
-from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
-from api.middleware.age import DataAge
-from api.middleware.headers import SecurityHeaders
-from api.middleware.limits import BodyLimit
-from api.middleware.measure import Measure
-from api.middleware.problems import Problems
-from api.middleware.trace import TraceContext, is_request_id
+from api.middleware.front import Front
 from api.parts import Api, ApiParts, assembled
-from api.problems import problem_response
 from api.routes import (
     about,
     again,
@@ -41,7 +32,6 @@ from api.routes import (
     stream,
     workers,
 )
-from streams.errors import ScrapestreamError
 
 __all__ = ["ApiParts", "api_of", "build_app"]
 
@@ -74,34 +64,31 @@ def build_app(parts: ApiParts) -> Starlette:
     """The application. It starts nothing: ``api.server.serve`` runs what works behind it."""
     api = assembled(parts)
 
-    async def answer(request: Request, error: Exception) -> Response:
-        return problem_response(request, error, api.links)
-
-    app = Starlette(
-        routes=[route for resource in RESOURCES for route in resource.routes(api)],
-        middleware=[
-            Middleware(
-                CorrelationIdMiddleware,
-                header_name="X-Request-ID",
-                generator=lambda: secrets.token_hex(16),
-                validator=is_request_id,
-            ),
-            Middleware(SecurityHeaders),
-            Middleware(Measure, metrics=api.metrics),
-            Middleware(Problems, links=api.links),
-            Middleware(DataAge, age=parts.live.store_age),
-            Middleware(TraceContext),
-            Middleware(
-                BodyLimit,
-                most_bytes=parts.settings.max_body_bytes,
-                larger={batches.SUBMIT_PATH: parts.settings.max_batch_body_bytes},
-            ),
-        ],
-        exception_handlers={HTTPException: answer, ScrapestreamError: answer},
+    app = _Application(
+        api, routes=[route for resource in RESOURCES for route in resource.routes(api)]
     )
     app.router.redirect_slashes = False
-    app.state.api = api
     return app
+
+
+class _Application(Starlette):
+    """Starlette with our one middleware alone: it does what Starlette's own two do for others."""
+
+    def __init__(self, api: Api, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes=routes)
+        self.state.api = api
+
+    def build_middleware_stack(self) -> ASGIApp:
+        api: Api = self.state.api
+        settings = api.parts.settings
+        return Front(
+            self.router,
+            metrics=api.metrics,
+            links=api.links,
+            age=api.parts.live.store_age,
+            most_body_bytes=settings.max_body_bytes,
+            larger_bodies={batches.SUBMIT_PATH: settings.max_batch_body_bytes},
+        )
 
 
 def api_of(app: Starlette) -> Api:

@@ -20,12 +20,16 @@ from streams.catalogue import Catalogue
 from streams.dead_letter_box import DeadLetterBox
 from streams.domain.erasure import Erasures
 from streams.domain.fleet import Fleet
+from streams.equal_timeouts import EqualTimeouts
 from streams.place_queries import PlaceReader
 from streams.ports import EventLog, JobStore, ResultFiles
 from streams.replay_board import ReplayBoard
 from streams.sealed_fields import DataKey
 from streams.sealing import Sealer
 from streams.settings import Settings
+
+APPEND_WITHIN_S = 5.0
+"""For the one event of a request: its client waits."""
 
 
 class KeySource(Protocol):
@@ -86,6 +90,8 @@ class Api:
     metrics: ApiMetrics
     streams: OpenStreams
     queue: QueueView
+    append_limits: EqualTimeouts = field(default_factory=lambda: EqualTimeouts(APPEND_WITHIN_S))
+    """For appending the one event of a request."""
 
 
 def assembled(parts: ApiParts) -> Api:

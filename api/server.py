@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import api_of
+from api.joined_writes import JoiningProtocol
 from streams.errors import PartFailedError
 from streams.settings import Settings
 
@@ -75,7 +76,7 @@ async def serve(
     listening = listening or open_socket(settings)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=JoiningProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

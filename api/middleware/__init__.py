@@ -1,1 +1,1 @@
-"""Pure ASGI middleware: nothing here buffers, so that streams stay streams."""
+"""One pure ASGI middleware and its parts: it buffers nothing, so that streams stay streams."""

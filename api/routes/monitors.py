@@ -16,14 +16,14 @@ from api.appending import check_log
 from api.idempotency import fingerprint, key_in
 from api.middleware.trace import traceparent_of
 from api.monitoring import Change, Rules, RunNow, Wish, monitor_payload
-from api.parts import Api
+from api.parts import APPEND_WITHIN_S, Api
 from api.pause import Pause
 from api.payloads import json_response
 from api.refusals import ConflictError, ViewBehindError
 from api.requests import JobCursor, cursor_text, read_body, read_cursor, read_limit
 from api.routes.jobs import page_of_jobs
 from api.routes.resource import resource
-from api.routes.scrape import APPEND_WITHIN_S, REPLAYED, TENANT
+from api.routes.scrape import REPLAYED, TENANT
 from streams.domain.ids import JobId, keyed_monitor_id, new_job_id
 from streams.domain.job import Job
 from streams.domain.monitor import Monitor, MonitorStatus

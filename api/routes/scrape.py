@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -27,7 +26,6 @@ from streams.domain.job import OPEN_STATUSES
 from streams.domain.recorded import NewEvent, Recorded, new_event
 from streams.errors import LogUnavailableError
 
-APPEND_WITHIN_S = 5.0
 TENANT = "public"
 NO_HEADERS: Mapping[str, str] = {}
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -88,7 +86,7 @@ async def append(api: Api, new: NewEvent) -> Recorded:
     if api.health.is_away("kafka"):
         raise LogUnavailableError("Kafka does not answer; nothing was stored, try again")
     try:
-        async with asyncio.timeout(APPEND_WITHIN_S):
+        with api.append_limits.begin():
             [position] = await api.parts.event_log.append([new])
     except (LogUnavailableError, TimeoutError) as error:
         raise UncertainWriteError(new.job_id) from error

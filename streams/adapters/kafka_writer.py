@@ -18,6 +18,7 @@ from aiokafka.errors import (
 
 from streams.adapters.kafka_batches import send_in_batches
 from streams.domain.items import Position
+from streams.equal_timeouts import EqualTimeouts
 from streams.errors import LogUnavailableError
 from streams.ports import NewRecord
 from streams.settings import Settings
@@ -38,6 +39,7 @@ class KafkaWriter:
         self._settings = settings
         self._client_id = client_id
         self._timeout_s = timeout_s
+        self._limits = EqualTimeouts(timeout_s + 2)
         self._producer: AIOKafkaProducer | None = None
         self._replacing = asyncio.Lock()
         self._filling = asyncio.Lock()
@@ -83,7 +85,7 @@ class KafkaWriter:
             raise LogUnavailableError("Kafka is being reconnected; try again")
         try:
             # The batch's own time-out comes first; this one is for a send that waits for room.
-            async with asyncio.timeout(self._timeout_s + 2):
+            with self._limits.begin():
                 if len(records) >= MANY:
                     # One after the other: see `send_batch` in docs/hazards.md.
                     async with self._filling:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import api.health
-import api.routes.scrape
+import api.parts
 from api.app import ApiParts
 from streams.adapters.event_log import RecordEventLog
 from streams.domain.events import ScrapeRequested
@@ -257,7 +257,7 @@ class _SlowLog(RecordEventLog):
 async def test_a_lost_acknowledgement_names_the_job_so_that_the_client_can_ask(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api.routes.scrape, "APPEND_WITHIN_S", 0.1)
+    monkeypatch.setattr(api.parts, "APPEND_WITHIN_S", 0.1)
     slow = _SlowLog(world.broker, world.records("api"))
 
     def change(parts: ApiParts) -> ApiParts:
