@@ -14,14 +14,14 @@ from api.pause import Pause
 from api.refusals import ViewBehindError
 from api.store_age import StoreAge
 from api.story import Story
+from api.tail_fold import Observer, TailFold
 from schemas.errors import RegistryError
 from streams.adapters.records import Records
 from streams.domain.events import ScrapeRequested
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
-from streams.domain.webhook import DeliveryAttempted
-from streams.errors import UnavailableError, UnreadableRecordError
+from streams.errors import UnavailableError
 from streams.ports import JobStore, RawRecord, RecordReader, TopicPartition
 from streams.topics import JOB_EVENTS, WEBHOOK_EVENTS
 
@@ -37,16 +37,6 @@ class TailReader(RecordReader, Protocol):
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions, and no others, from these offsets."""
-
-
-class Observer(Protocol):
-    """Is told what the tail reads, each thing once."""
-
-    def submitted(self) -> None: ...
-
-    def ended(self, job: Job) -> None: ...
-
-    def webhook_tried(self, *, ok: bool) -> None: ...
 
 
 class LiveView:
@@ -79,8 +69,7 @@ class LiveView:
         self._kinds = kinds
         self._ends = LogEnds(ends_reader or reader, JOB_EVENTS)
         self._tidy_every_s = tidy_every_s
-        self._observers: list[Observer] = []
-        self._positions: dict[int, int] = {}
+        self._fold = TailFold(self.memory, self.durations, records)
         self._ends_at_start: Mapping[int, int] = {}
         self._loaded = asyncio.Event()
         self._moved = asyncio.Event()
@@ -97,7 +86,7 @@ class LiveView:
 
     def add_observer(self, observer: Observer) -> None:
         """Tell ``observer`` what is read from now on."""
-        self._observers.append(observer)
+        self._fold.add_observer(observer)
 
     def find(self, job_id: JobId) -> Job | None:
         """The job, if it is in memory."""
@@ -111,7 +100,7 @@ class LiveView:
         are not taken: wait for them with ``has_read``.
         """
         if isinstance(recorded.event, ScrapeRequested):
-            self.memory.learn(recorded)
+            self._fold.note(recorded)
 
     async def has_read(self, ends: Mapping[int, int], timeout_s: float) -> bool:
         """Wait until everything below ``ends`` is read; false when time is up."""
@@ -192,7 +181,7 @@ class LiveView:
         starts = {partition: stored.get(partition, 0) for partition in ends}
         self.memory.begin(open_jobs, starts)
         self.durations.begin(took)
-        self._positions = starts
+        self._fold.begin(starts)
         self._ends_at_start = ends
         self._reader.assign(
             {(JOB_EVENTS, partition): offset for partition, offset in starts.items()}
@@ -214,7 +203,7 @@ class LiveView:
             if raws:
                 await self._learn_schemas(raws)
                 for raw in raws:
-                    self._apply(raw)
+                    self._fold.apply(raw)
                 self._moved.set()
                 self._moved = asyncio.Event()
                 await asyncio.sleep(0)
@@ -228,38 +217,11 @@ class LiveView:
                 log.warning("live view cannot learn a schema", extra={"reason": str(error)})
                 await pause.wait()
 
-    def _apply(self, raw: RawRecord) -> None:
-        try:
-            if raw.topic == JOB_EVENTS:
-                self._positions[raw.partition] = raw.offset + 1
-                self._apply_event(self._records.read_event(raw))
-                return
-            delivery = self._records.read_delivery(raw)
-        except UnreadableRecordError as error:
-            # The materializer rejects it to the dead-letter topic; here it is only passed by.
-            where = {"topic": raw.topic, "partition": raw.partition, "position": raw.offset}
-            log.warning("record left out", extra={**where, "reason": str(error)})
-            return
-        if isinstance(delivery.event, DeliveryAttempted):
-            for observer in self._observers:
-                observer.webhook_tried(ok=delivery.event.ok)
-
-    def _apply_event(self, recorded: Recorded) -> None:
-        before, after = self.memory.learn(recorded)
-        has_ended = before is not None and before.is_open and after and not after.is_open
-        if has_ended and after is not None:
-            self.durations.learn(after)
-        for observer in self._observers:
-            if isinstance(recorded.event, ScrapeRequested):
-                observer.submitted()
-            if has_ended and after is not None:
-                observer.ended(after)
-
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(self._tidy_every_s)
             try:
-                self.store_age.note(self._positions)
+                self.store_age.note(self._fold.positions)
                 stored = await self._store.stored_ends(JOB_EVENTS)
                 self.store_age.learn(stored)
                 self.memory.forget(stored)
@@ -267,7 +229,7 @@ class LiveView:
                 log.warning("live view cannot forget", extra={"reason": str(error)})
 
     def _has_read(self, ends: Mapping[int, int]) -> bool:
-        return all(self._positions.get(partition, 0) >= end for partition, end in ends.items())
+        return all(self._fold.positions.get(partition, 0) >= end for partition, end in ends.items())
 
     def _entry_of(self, job: Job) -> Entry:
         if not self.is_loaded:
@@ -276,7 +238,7 @@ class LiveView:
         if entry is not None:
             return entry
         # After the end nothing matters; an open job's further events are ours to read.
-        memory_from = self._positions.get(job.partition, 0) if job.is_open else job.offset + 1
+        memory_from = self._fold.positions.get(job.partition, 0) if job.is_open else job.offset + 1
         return self.memory.put(job, memory_from=memory_from)
 
     async def _stored_events(self, entry: Entry) -> Sequence[Recorded]:
