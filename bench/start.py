@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from scrapestream.roles import DemoSite
 from scrapestream.stack import Stack
 
 JOBS = 60
+IDLE_S = 0.6
+"""Between two jobs: the worker closes the last page and makes the next one; then it is idle."""
 
 
 async def measure(directory: Path) -> None:
@@ -33,6 +36,7 @@ async def _one(api: httpx2.AsyncClient, url: str) -> float:
     async with api.stream("GET", f"/jobs/{job_id}/stream") as answer:
         async for _ in answer.aiter_lines():
             pass  # until it ends
+    await asyncio.sleep(IDLE_S)
     events: list[dict[str, Any]] = (await api.get(f"/jobs/{job_id}/events")).json()["events"]
     at = {event["type"]: datetime.fromisoformat(event["occurred_at"]) for event in events}
     return (at["AttemptStarted"] - at["ScrapeRequested"]).total_seconds() * 1000
