@@ -126,6 +126,10 @@ class KafkaReader:
         for partition, offset in positions.items():
             self._consumer.seek(KafkaPartition(*partition), offset)
 
+    def rest(self) -> None:
+        """Fetch nothing until the next ``assign``: a reader at the log's end asks on and on."""
+        self._consumer.pause(*self._consumer.assignment())
+
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that it reads now."""
         return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
