@@ -109,7 +109,8 @@ def _map_bytes(texts: Mapping[str, str]) -> bytes:
     for pair in texts.items():
         for text in pair:
             raw = text.encode()
-            pieces += (length_bytes(len(raw)), raw)
+            length = len(raw)
+            pieces += (_LENGTHS[length] if length < SHORT else length_bytes(length), raw)
     pieces.append(ABSENT)
     return b"".join(pieces)
 
