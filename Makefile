@@ -20,8 +20,8 @@ demo: setup ## Show the whole way on real parts: start, scrape, watch, verify, s
 up: setup ## Start everything on this machine; Ctrl-C stops it.
 	@exec $(BIN)/scrapestream up $(ARGS)
 
-test: setup ## Run all tests on real parts, in two lanes (tests/conftest.py).
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+test: setup ## Run all tests on real parts.
+	$(BIN)/pytest $(ARGS)
 
 lint: setup ## Check style, formatting, types and the direction of imports.
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -15,21 +14,6 @@ from cryptography.fernet import Fernet
 from scrapestream.process.topics import set_up
 from streams.settings import Settings
 from tests.support.system import System, running
-
-STACKS = frozenset({"cli", "scenarios", "scrapers"})
-"""Folders whose tests start browsers or whole stacks."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lanes side by side: what starts browsers and whole stacks, one by one; and the rest.
-
-    Stories of whole stacks come last in theirs: most of them have the machine to themselves.
-    """
-    here = Path(__file__).parent
-    folders = {item: item.path.relative_to(here).parts[0] for item in items}
-    items.sort(key=lambda item: folders[item] == "scenarios")
-    for item, folder in folders.items():
-        item.add_marker(pytest.mark.xdist_group("stacks" if folder in STACKS else "parts"))
 
 
 @pytest.fixture(scope="session")
