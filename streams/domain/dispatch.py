@@ -132,6 +132,8 @@ class Dispatcher:
             return self._blind_offers(now_s)
         late = [worker for worker in self._room if not self.fleet.is_on_time(worker, now_s)]
         room = {worker: n for worker, n in self._room.items() if worker not in late}
+        if not room:
+            return []
         reports = {worker: self._report(worker) for worker in room}
         elsewhere = self._elsewhere(now_s)
         found: list[Offer] = []
