@@ -48,6 +48,15 @@ class Past:
         self._reading = asyncio.Lock()
         self._marks: dict[int, int] = {}
 
+    async def ends(self) -> Mapping[int, int]:
+        """The offset after the newest record of each partition.
+
+        Raises:
+            LogUnavailableError: the broker does not answer.
+        """
+        async with self._reading:
+            return await self._reader.ends(self._topic)
+
     async def replay(
         self, partitions: Iterable[int], apply: Callable[[RawRecord], None]
     ) -> Mapping[int, int]:
