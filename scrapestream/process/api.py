@@ -27,6 +27,7 @@ from streams.dead_letter_box import DeadLetterBox
 from streams.domain.fleet import Fleet
 from streams.fleet_reader import FleetReader
 from streams.garbage import rare_garbage_collection
+from streams.patience import Rush
 from streams.replay_board import ReplayBoard, Replays
 from streams.sealing import Sealer
 from streams.settings import Settings
@@ -42,7 +43,7 @@ async def run(settings: Settings) -> None:
     settings = replace(settings, api_port=listening.getsockname()[1])
     async with (
         open_log(settings, "api", ack_timeout_s=API_ACK_S) as log,
-        open_reader(settings, "api-tail") as tail,
+        open_reader(settings, "api-tail", rush=Rush()) as tail,
         open_reader(settings, "api-monitors") as monitors_tail,
         open_reader(settings, "api-ends") as ends,
         open_reader(settings, "api-fleet") as heartbeats,

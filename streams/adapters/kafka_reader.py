@@ -22,17 +22,23 @@ from aiokafka.errors import (
 from streams.adapters.kafka_sets import hand_out_sets
 from streams.adapters.record_sets import RecordSet
 from streams.errors import LogUnavailableError
+from streams.patience import RUSH_BYTES, RUSH_MS, Rush
 from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
+WAIT_MS = 500
+"""How long the broker may hold a fetch that finds nothing."""
+
 
 class KafkaReader:
     """``streams.ports.RecordReader`` on a broker, with a group's extras."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, rush: Rush | None = None) -> None:
+        """``rush``: gather records while they rush in."""
         self._consumer = consumer
+        self._rush = rush
 
     async def read(
         self, *, timeout_s: float, most: int = 5_000, topics: Iterable[str] = ()
@@ -47,7 +53,16 @@ class KafkaReader:
             )
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
-        return [_raw(record) for records in batches.values() for record in records]
+        raws = [_raw(record) for records in batches.values() for record in records]
+        if self._rush is not None and self._rush.is_on != self._rush.note(len(raws)):
+            self._set_pace(self._rush)
+        return raws
+
+    def _set_pace(self, rush: Rush) -> None:
+        # There is no setting for it while it runs; each fetch that follows is made with these.
+        fetcher = self._consumer._fetcher  # noqa: SLF001
+        fetcher._fetch_min_bytes = RUSH_BYTES if rush.is_on else 1  # noqa: SLF001
+        fetcher._fetch_max_wait_ms = RUSH_MS if rush.is_on else WAIT_MS  # noqa: SLF001
 
     async def read_as_is(
         self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int
@@ -185,12 +200,18 @@ class KafkaReader:
 
 @asynccontextmanager
 async def open_reader(
-    settings: Settings, client_id: str, *, marks: str | None = None, wait_ms: int = 500
+    settings: Settings,
+    client_id: str,
+    *,
+    marks: str | None = None,
+    wait_ms: int = WAIT_MS,
+    rush: Rush | None = None,
 ) -> AsyncIterator[KafkaReader]:
     """A reader that is no member of a group; ``assign`` tells it what to read.
 
     ``marks`` names a group without members under which it may keep offsets. ``wait_ms``: how long
-    the broker may hold a fetch that finds nothing; a new ``assign`` waits for it.
+    the broker may hold a fetch that finds nothing; a new ``assign`` waits for it. With ``rush``
+    records are gathered for up to ``RUSH_MS`` while they rush in.
 
     Raises:
         LogUnavailableError: no broker answers.
@@ -198,7 +219,7 @@ async def open_reader(
     options = {**consumer_options(settings, client_id), "fetch_max_wait_ms": wait_ms}
     consumer = AIOKafkaConsumer(**options, group_id=marks)
     async with started(consumer):
-        yield KafkaReader(consumer)
+        yield KafkaReader(consumer, rush)
 
 
 def consumer_options(settings: Settings, client_id: str) -> dict[str, Any]:
@@ -208,7 +229,7 @@ def consumer_options(settings: Settings, client_id: str) -> dict[str, Any]:
         "client_id": client_id,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
-        "fetch_max_wait_ms": 500,
+        "fetch_max_wait_ms": WAIT_MS,
         "max_partition_fetch_bytes": 4 * 1024 * 1024,
         "request_timeout_ms": 20_000,
         "retry_backoff_ms": 100,

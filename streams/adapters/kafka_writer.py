@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
-from streams.adapters.kafka_batches import send_in_batches
+from streams.adapters.kafka_batches import partition_of, send_in_batches
 from streams.domain.items import Position
 from streams.equal_timeouts import EqualTimeouts
 from streams.errors import LogUnavailableError
@@ -58,6 +59,7 @@ class KafkaWriter:
             max_request_size=16 * 1024 * 1024,
             max_batch_size=LARGEST_BATCH_BYTES,
             metadata_max_age_ms=60_000,
+            partitioner=_partition,
         )
         try:
             await producer.start()
@@ -119,6 +121,13 @@ class KafkaWriter:
             log.warning("kafka producer is stuck; a new one takes over")
             await self.stop()
             await self.start()
+
+
+def _partition(key: bytes | None, known: Sequence[int], available: Sequence[int]) -> int:
+    """As the driver's own, which takes twice the time for a job's id."""
+    if key is None:
+        return random.choice(available or known)  # noqa: S311 - nothing depends on it
+    return partition_of(key, known)
 
 
 @asynccontextmanager

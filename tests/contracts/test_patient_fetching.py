@@ -13,9 +13,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
 from streams.adapters.kafka_group import open_group_reader
+from streams.adapters.kafka_reader import WAIT_MS, open_reader
 from streams.adapters.kafka_writer import open_writer
 from streams.agents.faust_app import AgentApp, run_app
-from streams.patience import PATIENT_BYTES, PATIENT_MS
+from streams.domain.items import Position
+from streams.patience import PATIENT_BYTES, PATIENT_MS, RUSH_BYTES, RUSH_MS, WINDOW_S, Rush
 from streams.ports import NewRecord, RawRecord
 from streams.settings import Settings
 from streams.topics import TASKS
@@ -39,13 +41,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, int]]:
     return found
 
 
-async def put(settings: Settings, value: bytes) -> None:
+async def put(settings: Settings, value: bytes, count: int = 1) -> Position:
+    """Append the same record so often, to one partition; where the first one is."""
+    record = NewRecord(topic=TOPIC, key=b"it", value=value, headers=[])
     async with open_writer(settings, "it-patient") as writer:
-        await writer.send([NewRecord(topic=TOPIC, key=b"it", value=value, headers=[])])
+        return (await writer.send([record] * count))[0]
 
 
 @pytest.mark.parametrize(
-    ("is_patient", "expected"), [(False, (1, 500)), (True, (PATIENT_BYTES, PATIENT_MS))]
+    ("is_patient", "expected"), [(False, (1, WAIT_MS)), (True, (PATIENT_BYTES, PATIENT_MS))]
 )
 async def test_a_member_of_a_group_waits_when_it_is_told_to(
     parts: Settings, asked: set[tuple[int, int]], expected: tuple[int, int], *, is_patient: bool
@@ -62,6 +66,33 @@ async def test_a_member_of_a_group_waits_when_it_is_told_to(
         while all(raw.value != value for raw in came):
             came += await reader.read(timeout_s=1.0)
     assert asked == {expected}
+
+
+async def test_a_reader_gathers_while_records_rush_in_and_no_longer(
+    parts: Settings, asked: set[tuple[int, int]]
+) -> None:
+    now_s = 0.0
+    first = await put(parts, b"many", 50)
+    async with (
+        asyncio.timeout(WITHIN_S),
+        open_reader(parts, "it-rush", rush=Rush(lambda: now_s)) as reader,
+    ):
+
+        async def read_until_it_asks(how: tuple[int, int]) -> None:
+            asked.clear()
+            while how not in asked:
+                await put(parts, b"one more")
+                await reader.read(timeout_s=1.0)
+
+        reader.assign({(TOPIC, first.partition): first.offset})
+        came = 0
+        while came < 50:
+            came += len(await reader.read(timeout_s=1.0))
+        assert asked == {(1, WAIT_MS)}
+        now_s += WINDOW_S
+        await read_until_it_asks((RUSH_BYTES, RUSH_MS))
+        now_s += 10.0
+        await read_until_it_asks((1, WAIT_MS))
 
 
 async def test_one_record_comes_to_a_patient_role_of_faust(
