@@ -161,4 +161,4 @@ def _slots_of(queue: QueueView, state: str) -> float:
 
 
 def _count_open(box: DeadLetterBox, topic: str) -> int:
-    return len(box.known_open(topic))
+    return len(box.known_open(topic)) + box.left_out(topic)

@@ -75,6 +75,10 @@ class DeadLetterBox:
         """Open letters of one topic as of the last look, newest first."""
         return self._letters[topic].open()
 
+    def left_out(self, topic: str) -> int:
+        """Open letters besides, which are too many to be known; they are in the topic."""
+        return self._letters[topic].left_out
+
     async def look(self) -> None:
         """Read what has come."""
         async with self._reading:

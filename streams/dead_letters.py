@@ -27,6 +27,11 @@ UNKNOWN = "unknown"
 ERRORS = (UNREADABLE, EXHAUSTED, UNKNOWN)
 """Classes of errors: few, so that they can label a metric."""
 
+MOST_KNOWN = 50_000
+"""Letters of a topic that a process knows: some 50 MB."""
+LONGEST_REASON = 2_000
+LONGEST_KEY_BYTES = 512
+
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
 
@@ -72,11 +77,15 @@ class Marker:
 
 
 class Letters:
-    """The fold of one dead-letter topic."""
+    """The fold of one dead-letter topic, of its newest letters when it has very many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_KNOWN) -> None:
+        self._most = most
         self._letters: dict[Place, Letter] = {}
         self._newest_of: dict[Place, Place] = {}
+        self._resolved: dict[Place, None] = {}  # oldest first
+        self.left_out = 0
+        """Open letters that are too many to be known; they are in the topic all the same."""
 
     def apply(self, raw: RawRecord) -> Letter | None:
         """Fold one record in; the letter, if it is one that was not there before."""
@@ -85,7 +94,10 @@ class Letters:
                 self._resolve((raw.topic, marker.partition, marker.offset), marker.resolution)
                 return None
             case Letter() as letter:
-                return self._add(letter)
+                is_new = self._add(letter)
+                while len(self._letters) > self._most:
+                    self._forget_one()
+                return letter if is_new else None
 
     def open(self) -> list[Letter]:
         """Letters that nobody resolved, newest first."""
@@ -95,22 +107,37 @@ class Letters:
         """The letter at a place, resolved or not."""
         return self._letters.get(place)
 
-    def _add(self, letter: Letter) -> Letter | None:
+    def _add(self, letter: Letter) -> bool:
         before = None if letter.original is None else self._newest_of.get(letter.original)
         self._letters[letter.place] = letter
         if letter.original is not None:
             self._newest_of[letter.original] = letter.place
-        if before is not None:
-            # Rejected twice, as after a crash: one letter, which keeps what became of it.
-            earlier = self._letters.pop(before)
-            self._letters[letter.place] = replace(letter, resolution=earlier.resolution)
-            return None
-        return letter
+        if before is None:
+            return True
+        # Rejected twice, as after a crash: one letter, which keeps what became of it.
+        earlier = self._letters.pop(before)
+        self._letters[letter.place] = replace(letter, resolution=earlier.resolution)
+        if earlier.resolution is not None:
+            del self._resolved[before]
+            self._resolved[letter.place] = None
+        return False
 
     def _resolve(self, place: Place, resolution: Resolution) -> None:
         letter = self._letters.get(place)
         if letter is not None and letter.resolution is None:
             self._letters[place] = replace(letter, resolution=resolution)
+            self._resolved[place] = None
+
+    def _forget_one(self) -> None:
+        """The oldest that nobody needs any more, or else the oldest."""
+        place = next(iter(self._resolved or self._letters))
+        letter = self._letters.pop(place)
+        if letter.resolution is None:
+            self.left_out += 1
+        else:
+            del self._resolved[place]
+        if letter.original is not None:
+            del self._newest_of[letter.original]
 
 
 def read(raw: RawRecord) -> Letter | Marker:
@@ -126,11 +153,11 @@ def read(raw: RawRecord) -> Letter | Marker:
     return Letter(
         place=(raw.topic, raw.partition, raw.offset),
         error=error if error in ERRORS else UNKNOWN,
-        reason=headers.get(REASON, ""),
+        reason=headers.get(REASON, "")[:LONGEST_REASON],
         rejected_at=_moment(headers.get(REJECTED_AT, "")),
         original=_place(headers),
         requeued_from=headers.get(REQUEUED_FROM, ""),
-        key=(raw.key or b"").decode("utf-8", "replace"),
+        key=(raw.key or b"")[:LONGEST_KEY_BYTES].decode("utf-8", "replace"),
         size_bytes=len(raw.value or b""),
     )
 

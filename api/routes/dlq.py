@@ -51,7 +51,11 @@ def routes(api: Api) -> list[BaseRoute]:
         )
         found = await _chosen(api, asked)
         return json_response(
-            {"total": len(found), "letters": [letter_payload(each) for each in found[:limit]]}
+            {
+                "total": len(found),
+                "left_out": sum(map(api.parts.dead_letters.left_out, DLQ_TOPICS)),
+                "letters": [letter_payload(each) for each in found[:limit]],
+            }
         )
 
     async def show(request: Request) -> Response:

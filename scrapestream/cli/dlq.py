@@ -75,6 +75,8 @@ def ls(
     )
     if (more := answer["total"] - len(answer["letters"])) > 0:
         say(f"... and {more:,} more: --limit")
+    if answer["left_out"]:
+        say(f"{answer['left_out']:,} older ones are in the topics: resolve some of these first")
 
 
 @app.command()
