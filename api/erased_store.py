@@ -5,7 +5,7 @@ An erasure empties the store a little later; until then what it still holds is l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from streams.domain.erasure import Erasures
 from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
-from streams.ports import ItemPage, JobOfBatch, JobQuery, JobStore
+from streams.ports import ItemPage, JobOfBatch, JobQuery, JobStore, PackedItems
 
 
 class ErasedStore:
@@ -61,6 +61,19 @@ class ErasedStore:
         if not self._erasures:
             return page
         return replace(page, items=[item for item in page.items if self._shows(job_id, item)])
+
+    async def read_packed_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> PackedItems:
+        packed = await self._store.read_packed_items(job_id, after=after, limit=limit)
+        if not self._erasures:
+            return packed
+
+        def parts() -> Iterator[Sequence[Mapping[str, Any]]]:
+            for items in packed.parts():
+                yield [item for item in items if self._shows(job_id, item)]
+
+        return replace(packed, parts=parts)
 
     async def count_items(self, job_id: JobId) -> int:
         return 0 if job_id in self._erasures.jobs else await self._store.count_items(job_id)

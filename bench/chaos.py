@@ -25,7 +25,8 @@ from scrapestream.stack import Stack
 from scrapestream.wiring import open_log
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.kafka_reader import open_reader
-from streams.audit import Audit, Findings
+from streams.audit import Audit
+from streams.findings import Findings
 from streams.settings import Settings
 
 JOBS = 40

@@ -1,4 +1,4 @@
-"""Holds the store against the log: every event, job, item and webhook that should be there, once.
+"""Holds the store against the log: every event, job, item, webhook and place event, once.
 
 It reads the whole log, a partition at a time, and asks ClickHouse for the same. Running jobs do no
 harm: what comes after the ends that it began with is left out.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -22,48 +21,17 @@ from streams.domain.events import ScrapeCancelled, ScrapeCompleted, ScrapeFailed
 from streams.domain.fold import evolve
 from streams.domain.ids import JobId
 from streams.domain.job import Job
+from streams.domain.place import RecordedPlaceEvent
 from streams.domain.recorded import Recorded
 from streams.errors import UnreadableRecordError
+from streams.findings import Findings
+from streams.place_audit import check_place_events
 from streams.ports import RawRecord
 from streams.projections.jobs import without_secret
-from streams.topics import JOB_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
+from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
 ENDINGS = ScrapeCompleted | ScrapeFailed | ScrapeCancelled
-MOST_SHOWN = 1_000
 ASKED_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """One thing that is not as the log says."""
-
-    rule: str
-    """``one_ending``, ``event_lost``, ``event_doubled``, ``state_differs``, ``item_lost``,
-    ``item_doubled``, ``items_count``, ``webhook_missing``, ``webhook_doubled``."""
-    subject: str
-    """Job id, or topic and partition."""
-    detail: str
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was looked at, and what is wrong."""
-
-    jobs: int = 0
-    ended: int = 0
-    events: int = 0
-    items: int = 0
-    """Distinct items in the log."""
-    unreadable: int = 0
-    violations: list[Violation] = field(default_factory=list)
-    """At most ``MOST_SHOWN``."""
-    violations_count: int = 0
-
-    def add(self, rule: str, subject: str, detail: str) -> None:
-        """Note a violation."""
-        self.violations_count += 1
-        if len(self.violations) < MOST_SHOWN:
-            self.violations.append(Violation(rule=rule, subject=subject, detail=detail))
 
 
 class Audit:
@@ -108,6 +76,9 @@ class Audit:
             await self._check_items(partition, items_end, jobs)
             await self._check_states(jobs, end)
             self._check_webhooks(jobs)
+        for partition, end in ends[PLACE_EVENTS].items():
+            places = self._places(partition, end)
+            await check_place_events(partition, end, places, self._clickhouse, self.findings)
         return self.findings
 
     async def _check_events(self, partition: int, end: int) -> dict[JobId, Job]:
@@ -136,7 +107,8 @@ class Audit:
             "WHERE partition = {partition:Int32} AND offset < {end:Int64}",
             {"partition": partition, "end": end},
         )
-        self._compare(JOB_EVENTS, partition, offsets, [int(offset) for (offset,) in rows])
+        stored = [int(offset) for (offset,) in rows]
+        self.findings.compare("event", f"{JOB_EVENTS}/{partition}", offsets, stored)
         return jobs
 
     async def _check_items(self, partition: int, end: int, jobs: Mapping[JobId, Job]) -> None:
@@ -155,7 +127,8 @@ class Audit:
         )
         # A worker that got no answer appends again: of such records the store keeps the last one.
         offsets = {offset for found in ids.values() for offset in found.values()}
-        self._compare(SCRAPED_ITEMS, partition, offsets, [int(offset) for (offset,) in rows])
+        stored = [int(offset) for (offset,) in rows]
+        self.findings.compare("item", f"{SCRAPED_ITEMS}/{partition}", offsets, stored)
         for job_id, job in jobs.items():
             # A worker that was held for dead may have added items after the job's end.
             if not job.is_open and len(ids[job_id]) < job.items_count:
@@ -183,18 +156,6 @@ class Audit:
             elif count == 0 and self._began_at - job.completed_at > self._settled:
                 self.findings.add("webhook_missing", job_id, "no delivery was scheduled")
 
-    def _compare(
-        self, topic: str, partition: int, offsets: set[int], stored: Sequence[int]
-    ) -> None:
-        """Both sides of one partition. Records that nobody can read are in neither."""
-        kind = "event" if topic == JOB_EVENTS else "item"
-        subject = f"{topic}/{partition}"
-        if lost := offsets.difference(stored):
-            self.findings.add(f"{kind}_lost", subject, f"{len(lost)}, the first at {min(lost)}")
-        if len(stored) != len(set(stored)):
-            count = len(stored) - len(set(stored))
-            self.findings.add(f"{kind}_doubled", subject, f"{count} rows too many")
-
     def _note_delivery(self, raw: RawRecord) -> None:
         if _header(raw, "ce_type").endswith(b".DeliveryScheduled"):
             self._deliveries[_header(raw, "ce_subject").decode()].add(raw.key or b"")
@@ -205,6 +166,13 @@ class Audit:
         except UnreadableRecordError:
             self.findings.unreadable += 1
             return None
+
+    async def _places(self, partition: int, end: int) -> AsyncIterator[RecordedPlaceEvent]:
+        async for raw in self._log(PLACE_EVENTS, partition, end):
+            try:
+                yield self._records.read_place_event(raw)
+            except UnreadableRecordError:
+                self.findings.unreadable += 1
 
     async def _log(self, topic: str, partition: int, end: int) -> AsyncIterator[RawRecord]:
         """The records of one partition from its beginning to ``end``."""

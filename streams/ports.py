@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -116,6 +116,19 @@ class EventLog(Protocol):
 
     async def put(self, records: Sequence[NewRecord]) -> None:
         """Append records as they are: dead letters that go back, and what became of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedItems:
+    """Items of a job in the order of their page, small in memory."""
+
+    parts: Callable[[], Iterator[Sequence[Mapping[str, Any]]]]
+    """Decodes them, a list after the other. Takes some milliseconds a list."""
+    count: int
+    size_bytes: int
+    """As they are now, packed; 0: not known."""
+    next_after: tuple[int, str] | None
+    """Where to go on; None when these were the last. Behind it there may be none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +262,11 @@ class JobStore(Protocol):
         self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
     ) -> ItemPage:
         """A page of a job's items, each once."""
+
+    async def read_packed_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> PackedItems:
+        """As ``read_items``, for very many: they are decoded a part at a time."""
 
     async def count_items(self, job_id: JobId) -> int:
         """How many items of a job are stored, each once."""

@@ -15,7 +15,7 @@ from streams.exports.rows import Rows, read_rows
 from streams.exports.text import Item, JsonObject, json_head
 from streams.ports import JobStore, ResultFiles
 
-ROWS_A_PAGE = 5_000  # each page looks through all of the job's rows: few, still small
+ROWS_A_PAGE = 5_000  # the first; those behind it are as many as are small enough
 GZIP = 16 + zlib.MAX_WBITS  # no time in its head: the same rows give the same bytes
 
 

@@ -32,7 +32,7 @@ from streams.ports import ItemPage
 
 REVIEWS_A_PAGE = 1_000
 MOST_REVIEWS_A_PAGE = 10_000
-REVIEWS_A_FILE_PAGE = 5_000  # each page looks through all of the job's rows: few, still small
+REVIEWS_A_FILE_PAGE = 5_000  # the first; those behind it are as many as are small enough
 WORKBOOKS_AT_ONCE = 2  # each keeps a core busy, and a file on the disk
 
 

@@ -65,7 +65,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "audit": Verb(
         "scrapestream.cli.audit:audit",
-        "Hold ClickHouse against the log: every event, job, item and webhook, once.",
+        "Hold ClickHouse against the log: every event, job, item, webhook and place event, once.",
         TOOLS,
     ),
     "replay": Verb(

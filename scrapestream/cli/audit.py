@@ -22,7 +22,7 @@ SettledOption = Annotated[
 def audit(
     *, settled: SettledOption = 60.0, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
-    """Hold ClickHouse against the log: every event, job, item and webhook, once."""
+    """Hold ClickHouse against the log: every event, job, item, webhook and place event, once."""
     findings = asyncio.run(_findings(find_settings(data_dir), settled))
     if as_json:
         print_json(asdict(findings))
@@ -33,7 +33,7 @@ def audit(
         )
     looked_at = (
         f"{findings.jobs} jobs ({findings.ended} ended), {findings.events} events, "
-        f"{findings.items} items"
+        f"{findings.items} items, {findings.place_events} place events"
     )
     if findings.violations_count:
         say(f"{findings.violations_count} violations in {looked_at}", "red")

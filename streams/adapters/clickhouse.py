@@ -26,6 +26,7 @@ from streams.projections.projection import Projection, Row
 from streams.settings import Settings
 
 ERROR_TEXT = re.compile(r"Code: \d+\. DB::Exception: .*?(?= \(for url|$)", re.DOTALL)
+FETCHED_FORMAT = "ArrowStream"
 AWAY = (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -49,6 +50,23 @@ class ClickHouse:
         except AWAY as error:
             raise _away(error) from error
         return answer.result_rows
+
+    async def packed(
+        self, statement: str, parameters: Mapping[str, Any], *, rows_a_batch: int
+    ) -> bytes:
+        """The rows of a query as a packed Arrow stream, ``rows_a_batch`` at most in each batch."""
+        settings = {
+            "max_block_size": rows_a_batch,
+            "output_format_arrow_compression_method": "lz4_frame",
+            "output_format_arrow_string_as_string": 1,
+        }
+        try:
+            answer: bytes = await self._client.raw_query(
+                statement, parameters=dict(parameters), settings=settings, fmt=FETCHED_FORMAT
+            )
+        except AWAY as error:
+            raise _away(error) from error
+        return answer
 
     async def run(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """A statement without an answer; ``{name:Type}`` in it stands for a parameter."""

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from streams.adapters.clickhouse import ClickHouse
+from streams.adapters.clickhouse_items import read_packed_items
 from streams.adapters.log_positions import LogPositions
 from streams.adapters.record_types import JOB_EVENT_TYPES
 from streams.domain.ids import JobId
 from streams.domain.job import OPEN_STATUSES, Job, Status
 from streams.domain.recorded import Recorded
-from streams.ports import ItemPage, JobOfBatch, JobQuery
+from streams.ports import ItemPage, JobOfBatch, JobQuery, PackedItems
 from streams.projections import items, job_events, jobs, place_events, webhook_events
 from streams.topics import JOB_EVENTS, PLACE_EVENTS, SCRAPED_ITEMS, WEBHOOK_EVENTS
 
@@ -161,6 +162,11 @@ class ClickHouseStore:
         page = rows[:limit]
         last = (int(page[-1][0]), str(page[-1][1])) if len(rows) > limit else None
         return ItemPage(items=[msgspec.json.decode(row[2]) for row in page], next_after=last)
+
+    async def read_packed_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> PackedItems:
+        return await read_packed_items(self._clickhouse, job_id, after=after, limit=limit)
 
     async def count_items(self, job_id: JobId) -> int:
         rows = await self._clickhouse.rows(

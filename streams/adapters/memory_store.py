@@ -16,7 +16,7 @@ from streams.domain.items import RecordedItem
 from streams.domain.job import Job, Status
 from streams.domain.recorded import Recorded
 from streams.errors import StoreUnavailableError, UnreadableRecordError
-from streams.ports import ItemPage, JobOfBatch, JobQuery, TopicPartition
+from streams.ports import ItemPage, JobOfBatch, JobQuery, PackedItems, TopicPartition
 from streams.projections.jobs import without_secret
 from streams.topics import JOB_EVENTS, PARTITIONS, SCRAPED_ITEMS
 
@@ -114,6 +114,18 @@ class MemoryJobStore:
             # As text and back: times come out of the store as ISO 8601.
             items=[msgspec.json.decode(msgspec.json.encode(item.fields)) for item in page],
             next_after=_place(page[-1]) if len(rest) > limit else None,
+        )
+
+    async def read_packed_items(
+        self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
+    ) -> PackedItems:
+        """A page, which is not packed."""
+        page = await self.read_items(job_id, after=after, limit=limit)
+        return PackedItems(
+            parts=lambda: iter([page.items]),
+            count=len(page.items),
+            size_bytes=0,
+            next_after=page.next_after,
         )
 
     async def count_items(self, job_id: JobId) -> int:

@@ -20,6 +20,8 @@ class MonitorsPart:
     monitors: dict[str, Monitor] = field(default_factory=dict)
     due_at: dict[str, datetime] = field(default_factory=dict)
     """When the next run of each is due; none for those that have none."""
+    put_aside: set[int] = field(default_factory=set)
+    """Offsets of events that nobody can read and that are among the dead letters."""
     job_ends: Mapping[int, int] | None = None
     """How far ``job-events`` went when the partition came to us: a run that the process before us
     has started stands below. None: the store has all of that."""

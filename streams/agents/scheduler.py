@@ -35,6 +35,7 @@ from streams.domain.monitor_schedule import Due, due
 from streams.domain.recorded import new_event
 from streams.errors import UnavailableError, UnreadableRecordError
 from streams.ports import EventLog, RawRecord
+from streams.topics import SCRAPE_DLQ
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +81,13 @@ class Scheduler:
             # New here, or another process had it in between.
             await self._restore([raw.partition], raw.offset)
             part = self._partitions[raw.partition]
-        if raw.offset < part.folded_to:
+        is_past = raw.offset < part.folded_to
+        try:
+            recorded = self._read(raw) if is_past else self._fold(part, raw)
+        except UnreadableRecordError as error:
+            await self._put_aside(part.put_aside, raw, str(error))
             return
-        recorded = self._fold(part, raw)
-        if recorded is not None:
+        if not is_past:
             if isinstance(recorded.event, MonitorDecision):
                 self._not_before.pop(recorded.monitor_id, None)
             self._look_at(part, recorded.monitor_id, self._now())
@@ -188,10 +192,21 @@ class Scheduler:
             if not parts:
                 return
 
+            unreadable: list[tuple[RawRecord, str]] = []
+
             def apply(raw: RawRecord) -> None:
-                self._fold(parts[raw.partition], raw)
+                try:
+                    self._fold(parts[raw.partition], raw)
+                except UnreadableRecordError as error:
+                    unreadable.append((raw, str(error)))
 
             ends = await self._past.replay(parts, apply)
+            for raw, reason in unreadable:
+                # Of a partition that is new to us they come to ``react``, or did to others.
+                if known := self._partitions.get(raw.partition):
+                    if raw.offset >= known.folded_to:
+                        await self._put_aside(known.put_aside, raw, reason)
+                    parts[raw.partition].put_aside = known.put_aside
             job_ends = await self._earlier.job_ends()
             for number, part in parts.items():
                 part.folded_to = ends[number]
@@ -207,15 +222,19 @@ class Scheduler:
             log.warning("events do not come; read again", extra={"partition": number})
             await self._restore([number], ends[number])
 
-    def _fold(self, part: MonitorsPart, raw: RawRecord) -> RecordedMonitor | None:
+    def _fold(self, part: MonitorsPart, raw: RawRecord) -> RecordedMonitor:
+        """The event, folded in; raises UnreadableRecordError when there is none to fold."""
         part.folded_to = raw.offset + 1
-        try:
-            recorded = self._read(raw)
-        except UnreadableRecordError as error:
-            log.warning("event is unreadable", extra={"offset": raw.offset, "reason": str(error)})
-            return None
+        recorded = self._read(raw)
         part.apply(recorded)
         return recorded
+
+    async def _put_aside(self, put_aside: set[int], raw: RawRecord, reason: str) -> None:
+        """Make a dead letter of a record that can never be read, and of each only one."""
+        if raw.offset not in put_aside:
+            log.warning("event is unreadable", extra={"offset": raw.offset, "reason": reason})
+            await self._log.reject(raw, reason, to=SCRAPE_DLQ)
+            put_aside.add(raw.offset)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         async def run() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from api.app import ApiParts
 from api.erased_store import ErasedStore
 from streams.domain.erasure import ErasureRequested, Erasures, Subject, subject_hash
+from streams.domain.ids import JobId
 from tests.api.job_events import completed, described, progress, started
 from tests.api.world import World
 
@@ -54,3 +55,8 @@ async def test_a_job_is_forgotten_in_memory_and_store_before_the_store_is_emptie
         assert word not in after
     assert TITLE in await told(kept)
     assert "Über 1" in await told(kept)
+
+    store = ErasedStore(world.store, erasures)
+    for of, count in ((job_id, 0), (kept, 2)):
+        packed = await store.read_packed_items(JobId(of), after=None, limit=10)
+        assert sum(map(len, packed.parts())) == count

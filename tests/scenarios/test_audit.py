@@ -24,23 +24,35 @@ def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
     system.ended(job_id)
     system.delivered("audited")
     asyncio.run(appended_again(system, job_id))
+    history = f"SELECT count() FROM place_events WHERE job_id = '{job_id}'"
+    eventually(lambda: system.rows(history)[0][0] > 10, within_s=30, what="the place's history")
     found = audited(system, code=0)
     assert found["violations"] == []
     assert found["items"] >= 10
+    assert found["place_events"] >= 11  # the scrape and its reviews
 
     with connected(system) as client:
-        client.command(
-            "ALTER TABLE job_events_v1 DELETE "
-            f"WHERE job_id = '{job_id}' AND type = 'AttemptStarted'",
-            settings={"mutations_sync": 2},
-        )
+        for table, name in (
+            ("job_events_v1", "AttemptStarted"),
+            ("place_events_v1", "PlaceScraped"),
+        ):
+            client.command(
+                f"ALTER TABLE {table} DELETE WHERE job_id = '{job_id}' AND type = '{name}'",
+                settings={"mutations_sync": 2},
+            )
     found = audited(system, code=1)
-    assert [each["rule"] for each in found["violations"]] == ["event_lost"]
+    assert [each["rule"] for each in found["violations"]] == ["event_lost", "place_event_lost"]
 
-    told = said(system, "replay", "--projection", "job_events", "--compare", "--json", code=0)
-    [replayed] = told["replays"]
-    assert replayed["moved"]
-    assert replayed["drift"] == [{"job_id": job_id, "missing": 1, "surplus": 0}]
+    told = said(
+        system,
+        *("replay", "--projection", "job_events", "--projection", "place_events"),
+        *("--compare", "--json"),
+        code=0,
+    )
+    for replayed in told["replays"]:
+        assert replayed["moved"]
+        assert replayed["drift"] == [{"job_id": job_id, "missing": 1, "surplus": 0}]
+    assert len(told["replays"]) == 2
     audited(system, code=0)
     assert "AttemptStarted" in {event["type"] for event in system.events(job_id)}
     replayed_from_far_away(system, job_id)

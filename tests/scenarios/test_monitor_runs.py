@@ -1,9 +1,18 @@
-"""A place is watched: each run finds what is new, and a killed orchestrator doubles none."""
+"""A place is watched: each run finds what is new, and a killed orchestrator doubles none.
+
+Junk among the monitor's events becomes a dead letter, and stops nobody.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
+from streams.adapters.kafka_writer import open_writer
+from streams.ports import NewRecord
+from streams.settings import Settings
+from streams.topics import MONITOR_EVENTS
 from tests.support.system import System, eventually
 
 REVIEWS = 15
@@ -30,6 +39,10 @@ def test_a_monitor_runs_on_over_a_killed_orchestrator(system: System) -> None:
         has_all = len(found) == count and all(job["status"] == "completed" for job in found)
         return found if has_all else []
 
+    monitor_id = made.json()["monitor_id"]
+    settings = replace(Settings(), kafka_url=system.addresses()["kafka"])
+    junk = asyncio.run(written(settings, monitor_id, b"junk of a stranger"))
+
     [first] = eventually(lambda: completed(1), within_s=60, what="the end of the first run")
     assert first["reviews_count"] == REVIEWS
     assert "known_ids" not in first["options"]
@@ -38,6 +51,15 @@ def test_a_monitor_runs_on_over_a_killed_orchestrator(system: System) -> None:
     assert (second["outcome"], second["reviews_count"]) == ("completed", 0)
     assert len(second["options"]["known_ids"].split(",")) == REVIEWS
     system.restarted("orchestrator", old_pid)
+
+    def letters() -> list[dict[str, Any]]:
+        found = system.call("GET", "/dlq?topic=scrape-dlq").json()["letters"]
+        return [each for each in found if each["original"] == junk]
+
+    [letter] = eventually(letters, within_s=30, what="the dead letter")
+    assert letter["error"] == "unreadable_record"
+    shown = system.call("GET", f"/dlq/{letter['id']}").json()
+    assert shown["text"] == "junk of a stranger"
 
     paused = system.call("PATCH", path, json={"paused": True}).json()
     assert (paused["status"], paused["next_run_at"]) == ("paused", None)
@@ -52,3 +74,11 @@ def test_a_monitor_runs_on_over_a_killed_orchestrator(system: System) -> None:
         assert [one["author"] for one in requests] == ["orchestrator"]
         system.check_nothing_doubled(job["job_id"])
     assert system.call("DELETE", path).status_code == 204
+
+
+async def written(settings: Settings, key: str, value: bytes) -> str:
+    """Append a record of nobody's; its place, as dead letters name it."""
+    async with open_writer(settings, "stranger") as writer:
+        record = NewRecord(topic=MONITOR_EVENTS, key=key.encode(), value=value)
+        [position] = await writer.send([record])
+    return f"{MONITOR_EVENTS}/{position.partition}/{position.offset}"

@@ -10,6 +10,8 @@ from datetime import timedelta
 import pytest
 
 from streams.agents.stalls import STALLED_S
+from streams.dead_letters import UNREADABLE, Letter
+from streams.dead_letters import read as read_letter
 from streams.domain.events import ScrapeRequested
 from streams.domain.monitor_events import (
     MonitorFired,
@@ -18,7 +20,9 @@ from streams.domain.monitor_events import (
     MonitorSkipped,
     new_monitor_event,
 )
-from streams.topics import PARTITIONS
+from streams.errors import UnavailableError
+from streams.ports import NewRecord, RawRecord
+from streams.topics import MONITOR_EVENTS, PARTITIONS, SCRAPE_DLQ
 from tests.support.orchestration import open_records
 from tests.support.scheduling import CREATED, Scheduling
 
@@ -206,3 +210,64 @@ async def test_a_monitor_that_no_record_speaks_of_any_more_runs(scheduling: Sche
         await scheduling.scheduler.close()
         scheduling.now_at += timedelta(seconds=STALLED_S + 1)
     assert len(scheduling.runs()) == 1
+
+
+async def test_what_nobody_can_read_becomes_one_dead_letter_and_the_monitor_goes_on(
+    scheduling: Scheduling,
+) -> None:
+    await scheduling.append(CREATED)
+    garbage = NewRecord(topic=MONITOR_EVENTS, key=b"m", value=b"garbage", headers=[("a", b"b")])
+    [place] = await scheduling.broker.send([garbage])
+    await scheduling.settle()
+    [raw] = scheduling.broker.records(SCRAPE_DLQ)
+    letter = read_letter(raw)
+    assert isinstance(letter, Letter)
+    assert letter.original == (MONITOR_EVENTS, place.partition, place.offset)
+    assert (raw.value, letter.error) == (b"garbage", UNREADABLE)
+    assert letter.reason
+
+    await scheduling.scheduler.react(
+        RawRecord(
+            topic=MONITOR_EVENTS,
+            partition=place.partition,
+            offset=place.offset,
+            key=b"m",
+            value=b"garbage",
+            headers=[],
+        )
+    )
+    await scheduling.end(scheduling.runs()[0].job_id)
+    await scheduling.sweep(timedelta(hours=2))
+    assert len(scheduling.runs()) == 2
+    after = scheduling.restarted()
+    await after.scheduler.sweep(range(PARTITIONS))  # folds the past, in which it is still
+    await after.scheduler.close()
+    assert after.scheduler.count() == 1
+    assert len(scheduling.broker.records(SCRAPE_DLQ)) == 1
+
+
+async def test_what_nobody_can_read_and_did_not_come_is_put_aside_when_it_is_read_again(
+    scheduling: Scheduling,
+) -> None:
+    """Fetched and counted as done by a member that was frozen: only the log has it."""
+    await scheduling.append(CREATED)
+    await scheduling.broker.send([NewRecord(topic=MONITOR_EVENTS, key=b"m", value=b"garbage")])
+    for _ in range(3):
+        await scheduling.scheduler.sweep(range(PARTITIONS))
+        await scheduling.scheduler.close()
+        scheduling.now_at += timedelta(seconds=STALLED_S + 1)
+    assert len(scheduling.broker.records(SCRAPE_DLQ)) == 1
+    await scheduling.settle()  # it comes after all
+    assert len(scheduling.broker.records(SCRAPE_DLQ)) == 1
+
+
+async def test_a_record_that_cannot_be_put_aside_yet_comes_again(scheduling: Scheduling) -> None:
+    await scheduling.append(CREATED)
+    await scheduling.broker.send([NewRecord(topic=MONITOR_EVENTS, key=b"m", value=b"garbage")])
+    raw = scheduling.broker.records(MONITOR_EVENTS)[-1]
+    scheduling.broker.away = True
+    with pytest.raises(UnavailableError):
+        await scheduling.scheduler.react(raw)
+    scheduling.broker.away = False
+    await scheduling.scheduler.react(raw)  # as ``insisting`` does
+    assert len(scheduling.broker.records(SCRAPE_DLQ)) == 1
