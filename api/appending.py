@@ -38,7 +38,8 @@ async def append_all(
     check_log(api)
     try:
         async with asyncio.timeout(ALL_WITHIN_S):
-            positions = await api.parts.event_log.append(events) if events else ()
+            with api.parts.live.hold():
+                positions = await api.parts.event_log.append(events) if events else ()
     except (LogUnavailableError, TimeoutError) as error:
         raise UncertainBatchError(batch_id) from error
     ends: dict[int, int] = {}

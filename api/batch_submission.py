@@ -16,11 +16,10 @@ from api.idempotency import READ_BACK_S
 from api.parts import Api
 from api.pressure import check_room
 from api.refusals import AllRefusedError, ViewBehindError
-from streams.domain.ids import JobId, batch_job_id, keyed_batch_id, new_batch_id, new_job_id
+from streams.domain.ids import JobId, batch_job_id, keyed_batch_id, new_batch_id, new_job_ids
 from streams.domain.job import Status
 from streams.domain.recorded import NewEvent, new_event
 from streams.errors import IdempotencyKeyReusedError, InvalidRequestError
-from streams.ports import JobOfBatch
 
 CHECKED_AT_ONCE = 500  # items; some 15 ms, in which nobody else is served
 TENANT = "public"
@@ -72,6 +71,7 @@ async def submit_batch(
     check_log(api)
     check_room(api, len(items) - len(known))
     events: list[NewEvent] = []
+    new_ids = iter(new_job_ids(len(items)) if key is None else ())
     for index, item in enumerate(items):
         if index % CHECKED_AT_ONCE == 0:
             await asyncio.sleep(0)
@@ -81,7 +81,7 @@ async def submit_batch(
             done.errors.append(reader.refusal(index, error).payload())
             done.job_ids.append(None)
             continue
-        job_id = new_job_id() if key is None else batch_job_id(batch_id, index)
+        job_id = next(new_ids) if key is None else batch_job_id(batch_id, index)
         done.job_ids.append(job_id)
         if job_id not in known:
             events.append(new_event(job_id, TENANT, event, now, traceparent=traceparent))
@@ -92,10 +92,7 @@ async def submit_batch(
     done.is_replay = not events
     if key is not None:
         await _check_winner(api, [new.job_id for new in events], ends, mark)
-    board.accept(
-        batch_id,
-        (JobOfBatch(job_id=new.job_id, status=Status.QUEUED, created_at=now) for new in events),
-    )
+    board.accept(batch_id, [new.job_id for new in events], Status.QUEUED, created_at=now)
     return done
 
 

@@ -65,6 +65,19 @@ class Batch:
         for listener in self.listeners:
             listener.set()
 
+    def put_new(self, job_ids: Iterable[JobId], status: Status, created_at: datetime) -> None:
+        """Take over those of the jobs that are not known yet, all with one status."""
+        known = self.statuses
+        unknown = [job_id for job_id in job_ids if job_id not in known] if known else list(job_ids)
+        if not unknown:
+            return
+        known.update(dict.fromkeys(unknown, status))
+        self.counts[status] += len(unknown)
+        if self.created_at is None or created_at < self.created_at:
+            self.created_at = created_at
+        for listener in self.listeners:
+            listener.set()
+
 
 class BatchBoard:
     """Counts the batches that somebody asks for, and no others."""
@@ -79,12 +92,12 @@ class BatchBoard:
         if batch is not None:
             batch.put(job)
 
-    def accept(self, batch_id: str, jobs: Iterable[JobOfBatch]) -> None:
+    def accept(
+        self, batch_id: str, job_ids: Iterable[JobId], status: Status, *, created_at: datetime
+    ) -> None:
         """Count the jobs of a batch that begins here: those not heard of yet."""
         batch = self.open(batch_id)
-        for job in jobs:
-            if job.job_id not in batch.statuses:
-                batch.put(job)
+        batch.put_new(job_ids, status, created_at)
         batch.is_whole = True
 
     def open(self, batch_id: str) -> Batch:

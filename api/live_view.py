@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from api.estimates import Durations
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500  # records folded before others may run: about 20 ms
 LOAD_TIMEOUT_S = 30.0
+LONGEST_HOLD_S = 1.0  # then what is new is read, whoever is still appending
+READING_PER_HOLD = 2  # at least so much longer it reads then, or call after call would starve it
 STORED_WITHIN_S = 5.0
 
 
@@ -73,6 +76,10 @@ class LiveView:
         self._ends_at_start: Mapping[int, int] = {}
         self._loaded = asyncio.Event()
         self._moved = asyncio.Event()
+        self._holds = 0
+        self._released = asyncio.Event()
+        self._released.set()
+        self._reads_until_s = 0.0  # by the loop's clock: until then holds are not heeded
 
     @property
     def is_loaded(self) -> bool:
@@ -101,6 +108,21 @@ class LiveView:
         """
         if isinstance(recorded.event, ScrapeRequested):
             self._fold.note(recorded)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let reading wait, 1 s at most, while very many events of this process are appended.
+
+        Else it would take the processor from their acknowledgements to read the first of them.
+        """
+        self._holds += 1
+        self._released.clear()
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                self._released.set()
 
     async def has_read(self, ends: Mapping[int, int], timeout_s: float) -> bool:
         """Wait until everything below ``ends`` is read; false when time is up."""
@@ -200,6 +222,8 @@ class LiveView:
                 await pause.wait()
                 continue
             pause = Pause()
+            if self._holds:
+                await self._wait_for_release()
             if raws:
                 await self._learn_schemas(raws)
                 for raw in raws:
@@ -207,6 +231,17 @@ class LiveView:
                 self._moved.set()
                 self._moved = asyncio.Event()
                 await asyncio.sleep(0)
+
+    async def _wait_for_release(self) -> None:
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        if began_s < self._reads_until_s:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_HOLD_S):
+                await self._released.wait()
+        ended_s = now_s()
+        self._reads_until_s = ended_s + READING_PER_HOLD * (ended_s - began_s)
 
     async def _learn_schemas(self, raws: Sequence[RawRecord]) -> None:
         pause = Pause()

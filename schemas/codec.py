@@ -18,6 +18,7 @@ from schemas.catalog import Schema, all_schemas, subject
 from schemas.columns import Read as ReadMany
 from schemas.columns import column_reader
 from schemas.errors import UnknownSchemaError, UnreadableValueError
+from schemas.piece_writer import OFTEN, Write, piece_writer
 from schemas.quick_reader import Read, quick_reader
 from schemas.registry import Registry
 
@@ -65,6 +66,8 @@ class Codec:
             for (_, name), prefix in self._prefixes.items()
         }
         """How to read a value that begins with these bytes."""
+        self._writers: dict[tuple[str, str], Write] = {}
+        """What writes the schemas of which there are many records alike; made when first asked."""
 
     def encode(self, topic: str, name: str, record: Mapping[str, Any]) -> bytes:
         """The value of ``record`` for ``topic``.
@@ -73,8 +76,18 @@ class Codec:
             KeyError: the schema does not belong to the topic: a bug.
             ValueError: the record does not fit the schema; says which field.
         """
+        prefix = self._prefixes[topic, name]
+        if name in OFTEN:
+            write = self._writers.get((topic, name))
+            if write is None:
+                write = piece_writer(all_schemas()[name].parsed, prefix, OFTEN[name])
+                self._writers[topic, name] = write
+            try:
+                return write(record)
+            except Exception:  # noqa: BLE001, S110 - fastavro says what is wrong with it
+                pass
         out = io.BytesIO()
-        out.write(self._prefixes[topic, name])
+        out.write(prefix)
         try:
             schemaless_writer(
                 out, all_schemas()[name].parsed, dict(record), strict_allow_default=True

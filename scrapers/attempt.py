@@ -23,6 +23,8 @@ from scrapers.contract import (
 )
 from scrapers.proxies import split_options
 from scrapers.site_gate import SiteGate, Visit
+from streams.domain.fair_queue import site_of
+from streams.domain.fleet import RunningAttempt
 from streams.domain.tasks import ScrapeTask
 from streams.errors import (
     BrowserLostError,
@@ -67,6 +69,14 @@ class Attempt:
     ) -> None:
         """``visit``: admitted by the worker's gate; without, it waits for nobody."""
         self.task = task
+        self.told = RunningAttempt(
+            job_id=task.job_id,
+            attempt=task.attempt,
+            tenant=task.tenant,
+            kind=task.kind,
+            site=site_of(task.url),
+        )
+        """What the worker's reports say of it."""
         self.scraper = scraper
         self._visit = visit or SiteGate(settings).admit_anyway(task.kind)
         self._log = attempt_log

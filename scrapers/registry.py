@@ -19,6 +19,9 @@ LONGEST_URL = 4_096
 _STRANGE = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\ufeff]")
 """Blanks, control characters, backslashes: browsers read such URLs otherwise than we do."""
 
+_PLAIN = re.compile(r"https?://([a-z0-9.-]+)/[!-\"$->@-\[\]-~]*(?:\?[!-\"$-\[\]-~]+)?")
+"""Most URLs: a host without port and user, and nothing that a URL's normal form would leave out."""
+
 
 @cache
 def all_scrapers() -> Mapping[str, Scraper]:
@@ -36,7 +39,17 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
 
     ``more_hosts`` are ``host:port`` of ``settings.maps_hosts``, where its paths count alone.
     """
-    if len(url) > LONGEST_URL or _STRANGE.search(url):
+    if len(url) > LONGEST_URL:
+        return None
+    plain = _PLAIN.fullmatch(url)
+    if plain and not (more_hosts and _is_among(plain[1], more_hosts)):
+        return next((each for each in all_scrapers().values() if each.accepts.match(url)), None)
+    return find_by_parts(url, more_hosts)
+
+
+def find_by_parts(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
+    """As ``find_scraper``, for any URL of a usual length."""
+    if _STRANGE.search(url):
         return None
     try:
         parts = urlsplit(url)
@@ -45,7 +58,7 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
     server = _server_of(parts.scheme, parts.netloc)
     if server is None:
         return None
-    is_own = bool(more_hosts) and parts.netloc.lower() in {host.lower() for host in more_hosts}
+    is_own = bool(more_hosts) and _is_among(parts.netloc, more_hosts)
     address = parts.path + (f"?{parts.query}" if parts.query else "")
     canonical = f"{parts.scheme}://{server.hostname}{address}"
     for scraper in all_scrapers().values():
@@ -55,6 +68,10 @@ def find_scraper(url: str, more_hosts: Collection[str] = ()) -> Scraper | None:
         elif server.has_usual_port and scraper.accepts.match(canonical):
             return scraper
     return None
+
+
+def _is_among(netloc: str, hosts: Collection[str]) -> bool:
+    return netloc.lower() in {host.lower() for host in hosts}
 
 
 def check_options(scraper: Scraper, options: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ from scrapers.site_gate import SiteGate
 from scrapers.slot import Slot
 from scrapers.task_queue import TaskQueue, TaskReader
 from streams.adapters.records import Records
-from streams.domain.fleet import DrainWorker, RunningAttempt, WorkerReported
+from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import EventLog, RawRecord, RecordReader
@@ -94,9 +94,7 @@ class Worker:
             started_at=self._started_at,
             slots=len(self._slots),
             free=0 if self._is_draining else len(self._idle),
-            running=[
-                RunningAttempt(job_id=job_id, attempt=attempt) for job_id, attempt in self._running
-            ],
+            running=[attempt.told for attempt in self._running.values()],
             kinds=sorted(self._scrapers),
             partitions=[] if self._tasks is None else self._tasks.partitions(),
             memory_bytes=memory_bytes,

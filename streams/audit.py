@@ -140,21 +140,21 @@ class Audit:
         return jobs
 
     async def _check_items(self, partition: int, end: int, jobs: Mapping[JobId, Job]) -> None:
-        ids: dict[str, set[bytes]] = defaultdict(set)
-        offsets: set[int] = set()
+        ids: dict[str, dict[bytes, int]] = defaultdict(dict)  # to the offset of the last record
         async for raw in self._log(SCRAPED_ITEMS, partition, end):
             event_id = _header(raw, "ce_id")
             if not event_id:  # none of ours
                 self.findings.unreadable += 1
                 continue
-            offsets.add(raw.offset)
-            ids[(raw.key or b"").decode(errors="replace")].add(event_id)
+            ids[(raw.key or b"").decode(errors="replace")][event_id] = raw.offset
         self.findings.items += sum(len(found) for found in ids.values())
         rows = await self._clickhouse.rows(
             f"SELECT offset FROM {TABLES[SCRAPED_ITEMS]} "  # noqa: S608 - our own names
             "WHERE partition = {partition:Int32} AND offset < {end:Int64}",
             {"partition": partition, "end": end},
         )
+        # A worker that got no answer appends again: of such records the store keeps the last one.
+        offsets = {offset for found in ids.values() for offset in found.values()}
         self._compare(SCRAPED_ITEMS, partition, offsets, [int(offset) for (offset,) in rows])
         for job_id, job in jobs.items():
             # A worker that was held for dead may have added items after the job's end.

@@ -38,6 +38,9 @@ class BoxReader(RecordReader, Protocol):
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions, and no others, from these offsets."""
 
+    def rest(self) -> None:
+        """Fetch nothing until the next ``assign``."""
+
     async def starts(self, topic: str) -> Mapping[int, int]:
         """The offset of the oldest kept record of each partition."""
 
@@ -109,6 +112,8 @@ class DeadLetterBox:
                                 return raw if raw.offset == offset else None
             except TimeoutError as error:
                 raise LogUnavailableError(f"Kafka does not give {place_text(place)}") from error
+            finally:
+                self._reader.rest()
 
     async def job_event(self, raw: RawRecord) -> Recorded:
         """The job event in a record.
@@ -171,6 +176,7 @@ class DeadLetterBox:
                     self._positions[part] = raw.offset + 1
                     self._apply(raw)
             left = {part: end for part, end in left.items() if self._positions[part] < end}
+        self._reader.rest()
 
     def _apply(self, raw: RawRecord) -> None:
         letter = self._letters[raw.topic].apply(raw)

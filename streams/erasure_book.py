@@ -27,6 +27,9 @@ class BookReader(RecordReader, Protocol):
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions, and no others, from these offsets."""
 
+    def rest(self) -> None:
+        """Fetch nothing until the next ``assign``."""
+
     async def starts(self, topic: str) -> Mapping[int, int]:
         """The offset of the oldest kept record of each partition."""
 
@@ -80,8 +83,19 @@ class ErasureBook:
         if is_first:
             starts = await self._reader.starts(ERASURE_EVENTS)
             self._positions = {(ERASURE_EVENTS, n): start for n, start in starts.items()}
-            self._reader.assign(self._positions)
-        while any(self._positions[ERASURE_EVENTS, n] < end for n, end in ends.items()):
+        if not self._is_behind(ends):
+            return
+        self._reader.assign(self._positions)
+        try:
+            await self._read_to(ends, is_first)
+        finally:
+            self._reader.rest()
+
+    def _is_behind(self, ends: Mapping[int, int]) -> bool:
+        return any(self._positions[ERASURE_EVENTS, n] < end for n, end in ends.items())
+
+    async def _read_to(self, ends: Mapping[int, int], is_first: bool) -> None:
+        while self._is_behind(ends):
             raws = await self._reader.read(timeout_s=1.0)
             await self._records.learn(raws)
             for raw in raws:

@@ -20,7 +20,8 @@ from streams.adapters.clickhouse import ClickHouse
 from streams.adapters.clickhouse_block import batch_of
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
-from streams.adapters.kafka_reader import KafkaReader, open_group_reader
+from streams.adapters.kafka_group import open_group_reader
+from streams.adapters.kafka_reader import KafkaReader
 from streams.adapters.log_positions import LogPositions
 from streams.adapters.record_sets import RecordSet
 from streams.adapters.records import Records
@@ -95,6 +96,7 @@ class Materializer:
             on_assigned=self._put_in_place,
             on_revoked=self._let_go,
             session_s=SESSION_S,
+            is_patient=True,
         ) as reader:
             reader.hand_out_sets()
             try:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from schemas.errors import RegistryError
-from streams.adapters.kafka_reader import KafkaReader, open_group_reader
+from streams.adapters.kafka_group import open_group_reader
+from streams.adapters.kafka_reader import KafkaReader
 from streams.domain.replays import (
     MOST_ATTEMPTS,
     ReplayEvent,

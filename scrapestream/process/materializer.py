@@ -13,7 +13,7 @@ from streams.adapters.clickhouse import ClickHouse, open_clickhouse
 from streams.adapters.clickhouse_migrations import Migrator
 from streams.adapters.clickhouse_store import ClickHouseStore
 from streams.adapters.kafka_admin import open_admin
-from streams.adapters.kafka_reader import open_group_reader
+from streams.adapters.kafka_group import open_group_reader
 from streams.errors import UnavailableError
 from streams.materializer import GROUP, Materializer
 from streams.ports import ResultFiles
@@ -73,7 +73,11 @@ async def _file(
         try:
             async with (
                 open_group_reader(
-                    settings, [JOB_EVENTS], group=RESULTS_GROUP, client_id="results"
+                    settings,
+                    [JOB_EVENTS],
+                    group=RESULTS_GROUP,
+                    client_id="results",
+                    is_patient=True,
                 ) as reader,
                 open_admin(settings, "results") as admin,
             ):

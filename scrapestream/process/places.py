@@ -13,7 +13,8 @@ from scrapestream.wiring import Readiness, open_log
 from streams.adapters.clickhouse import open_clickhouse
 from streams.adapters.clickhouse_places import ClickHousePlaces
 from streams.adapters.clickhouse_store import ClickHouseStore
-from streams.adapters.kafka_reader import KafkaReader, open_group_reader, open_reader
+from streams.adapters.kafka_group import open_group_reader
+from streams.adapters.kafka_reader import KafkaReader, open_reader
 from streams.agents.insist import insisting
 from streams.agents.places import PlaceHistory, PlaceParts
 from streams.agents.reading import Reading
@@ -94,6 +95,7 @@ async def run(settings: Settings) -> None:
             on_assigned=begin,
             on_revoked=reading.let_go,
             session_s=SESSION_S,
+            is_patient=True,
             instance_id=settings.instance_id,
         ) as reader:
             await _read_on(reader, reading, progress)

@@ -70,6 +70,7 @@ async def run(settings: Settings) -> None:
                 WEBHOOK_EVENTS: each(insisting(log.records.learn, owed.react)),
             },
             sweep=sweep,
+            is_patient=True,
         )
         try:
             await run_app(settings, app, readiness.event)

@@ -16,7 +16,8 @@ from scrapers.site_gate import SiteGate
 from scrapers.worker import Worker
 from scrapestream import __version__
 from scrapestream.wiring import Readiness, open_log, worker_name
-from streams.adapters.kafka_reader import open_group_reader, open_reader
+from streams.adapters.kafka_group import open_group_reader
+from streams.adapters.kafka_reader import open_reader
 from streams.errors import InvalidSettingError
 from streams.personal_keys import PersonalKeys
 from streams.ports import TopicPartition

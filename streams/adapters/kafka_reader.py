@@ -1,19 +1,17 @@
-"""Reads Kafka in batches: assigned partitions, or a consumer group with our own commits."""
+"""Reads Kafka in batches: assigned partitions. Members of a group are in ``kafka_group``."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
@@ -28,9 +26,6 @@ from streams.ports import RawRecord, TopicPartition
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
-
-OnAssigned = Callable[[frozenset[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
-"""Given the new partitions, says from which offsets to read those that are not committed."""
 
 
 class KafkaReader:
@@ -126,6 +121,10 @@ class KafkaReader:
         for partition, offset in positions.items():
             self._consumer.seek(KafkaPartition(*partition), offset)
 
+    def rest(self) -> None:
+        """Fetch nothing until the next ``assign``: a reader at the log's end asks on and on."""
+        self._consumer.pause(*self._consumer.assignment())
+
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that it reads now."""
         return frozenset((part.topic, part.partition) for part in self._consumer.assignment())
@@ -196,75 +195,14 @@ async def open_reader(
     Raises:
         LogUnavailableError: no broker answers.
     """
-    options = {**_options(settings, client_id), "fetch_max_wait_ms": wait_ms}
+    options = {**consumer_options(settings, client_id), "fetch_max_wait_ms": wait_ms}
     consumer = AIOKafkaConsumer(**options, group_id=marks)
-    async with _started(consumer):
+    async with started(consumer):
         yield KafkaReader(consumer)
 
 
-@asynccontextmanager
-async def open_group_reader(
-    settings: Settings,
-    topics: Sequence[str],
-    *,
-    group: str,
-    client_id: str,
-    on_assigned: OnAssigned | None = None,
-    on_revoked: Callable[[frozenset[TopicPartition]], Awaitable[None]] | None = None,
-    session_s: float = 10.0,
-    instance_id: str = "",
-    same_numbers: bool = False,
-) -> AsyncIterator[KafkaReader]:
-    """A member of ``group``: partitions come and go, commits are the caller's.
-
-    After ``session_s`` without a heartbeat its partitions go to another member. A process that
-    starts again under the same ``instance_id`` gets them back at once. ``same_numbers``: a member
-    gets the same partitions of each topic.
-
-    Raises:
-        LogUnavailableError: no broker answers.
-    """
-    consumer = AIOKafkaConsumer(
-        **_options(settings, client_id),
-        group_id=group,
-        group_instance_id=instance_id or None,
-        session_timeout_ms=int(session_s * 1000),
-        heartbeat_interval_ms=int(session_s * 1000 / 5),
-        max_poll_interval_ms=600_000,
-        partition_assignment_strategy=(
-            (RangePartitionAssignor,) if same_numbers else (RoundRobinPartitionAssignor,)
-        ),
-    )
-    listener = _Listener(consumer, on_assigned, on_revoked)
-    async with _started(consumer):
-        consumer.subscribe(list(topics), listener=listener)
-        yield KafkaReader(consumer)
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(
-        self,
-        consumer: AIOKafkaConsumer,
-        on_assigned: OnAssigned | None,
-        on_revoked: Callable[[frozenset[TopicPartition]], Awaitable[None]] | None,
-    ) -> None:
-        self._consumer = consumer
-        self._on_assigned = on_assigned
-        self._on_revoked = on_revoked
-
-    async def on_partitions_revoked(self, revoked: Iterable[KafkaPartition]) -> None:
-        if self._on_revoked is not None:
-            await self._on_revoked(frozenset((part.topic, part.partition) for part in revoked))
-
-    async def on_partitions_assigned(self, assigned: Iterable[KafkaPartition]) -> None:
-        if self._on_assigned is None:
-            return
-        partitions = frozenset((part.topic, part.partition) for part in assigned)
-        for partition, offset in (await self._on_assigned(partitions)).items():
-            self._consumer.seek(KafkaPartition(*partition), offset)
-
-
-def _options(settings: Settings, client_id: str) -> dict[str, Any]:
+def consumer_options(settings: Settings, client_id: str) -> dict[str, Any]:
+    """What each of our consumers is made with."""
     return {
         "bootstrap_servers": settings.brokers(),
         "client_id": client_id,
@@ -279,7 +217,12 @@ def _options(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _started(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[None]:
+    """Start ``consumer``, and stop it in the end.
+
+    Raises:
+        LogUnavailableError: no broker answers.
+    """
     try:
         await consumer.start()
         yield

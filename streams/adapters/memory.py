@@ -83,6 +83,9 @@ class MemoryReader:
         """Read these partitions, and no others, from these offsets."""
         self._positions = dict(positions)
 
+    def rest(self) -> None:
+        """It fetches only when it is asked to read."""
+
     async def read(self, *, timeout_s: float, most: int = 5_000) -> Sequence[RawRecord]:
         """The next records; see the port."""
         found = self._ready(most)

@@ -24,6 +24,9 @@ ENVELOPE = frozenset({"event_id", "job_id", "tenant", "occurred_at"})
 OWN_HEADERS = 7
 LAST_OWN_HEADER = "content-type"
 """The headers of our records without a trace, and the last of them."""
+Header = tuple[str, bytes]
+SPEC_HEADER: Header = ("ce_specversion", b"1.0")
+CONTENT_HEADER: Header = (LAST_OWN_HEADER, b"application/avro")
 T = TypeVar("T")
 
 
@@ -44,15 +47,21 @@ class Envelope:
 
 
 @cache
-def ce_type(name: str) -> bytes:
+def type_header(name: str) -> Header:
     """CloudEvents ``type`` of a schema."""
-    return all_schemas()[name].full_name.encode()
+    return "ce_type", all_schemas()[name].full_name.encode()
 
 
 @lru_cache(maxsize=64)  # events of one call have one time
-def ce_time(at: datetime) -> bytes:
+def time_header(at: datetime) -> Header:
     """CloudEvents ``time``."""
-    return at.isoformat().encode()
+    return "ce_time", at.isoformat().encode()
+
+
+@lru_cache(maxsize=64)  # and one trace
+def trace_header(traceparent: str) -> Header:
+    """The trace context of an event."""
+    return "traceparent", traceparent.encode()
 
 
 def fields_of(value: Any) -> dict[str, Any]:

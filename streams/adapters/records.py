@@ -65,7 +65,7 @@ class Records:
         """Brings ``erasures`` up to the log as it is now; ``ErasureBook`` sets it."""
         self.keys: PersonalKeys | None = None
         """For items that are encrypted; without, they are read as they are."""
-        self._source = source.encode()
+        self._source = ("ce_source", source.encode())
         """CloudEvents ``source``: the role that writes, such as ``/scrapestream/api``."""
 
     async def learn(self, raws: Iterable[RawRecord]) -> None:
@@ -272,16 +272,16 @@ class Records:
             **fields,
         }
         headers = [
-            ("ce_specversion", b"1.0"),
+            parts.SPEC_HEADER,
             ("ce_id", envelope.event_id.encode()),
-            ("ce_type", parts.ce_type(name)),
-            ("ce_source", self._source),
-            ("ce_time", parts.ce_time(envelope.occurred_at)),
+            parts.type_header(name),
+            self._source,
+            parts.time_header(envelope.occurred_at),
             ("ce_subject", envelope.job_id.encode()),
-            (parts.LAST_OWN_HEADER, b"application/avro"),
+            parts.CONTENT_HEADER,
         ]
         if envelope.traceparent:
-            headers.append(("traceparent", envelope.traceparent.encode()))
+            headers.append(parts.trace_header(envelope.traceparent))
         return NewRecord(
             topic=topic,
             key=key.encode(),

@@ -13,10 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import faust
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from aiokafka import AIOKafkaConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
 from streams.errors import ScrapestreamError
+from streams.patience import PATIENT_BYTES, PATIENT_MS
 from streams.ports import RawRecord
 from streams.settings import Settings
 
@@ -43,6 +45,8 @@ class AgentApp:
     """Whether handlers get all that was fetched of a partition, not one record after the other.
     It counts as done as a whole, also when the process ends in the middle (H2): only for a role
     whose state is the log's fold, and whose offsets may be anything."""
+    is_patient: bool = False
+    """Whether few records come some ``PATIENT_MS`` late and together: see ``patience``."""
 
 
 async def run_app(settings: Settings, role: AgentApp, ready: asyncio.Event) -> None:
@@ -114,6 +118,30 @@ class BatchTransport(Transport):
     Consumer = BatchConsumer
 
 
+class PatientThread(AIOKafkaConsumerThread):
+    """Lets the broker hold a fetch until it has much to give, or ``PATIENT_MS`` are over."""
+
+    def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust has no setting for either; they are read when the consumer starts.
+        consumer._fetch_min_bytes = PATIENT_BYTES  # noqa: SLF001
+        consumer._fetch_max_wait_ms = PATIENT_MS  # noqa: SLF001
+        return consumer
+
+
+class PatientConsumer(Consumer):
+    """Faust's, with our thread."""
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return PatientThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class PatientTransport(Transport):
+    """Faust's, with our consumer."""
+
+    Consumer = PatientConsumer
+
+
 def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
     app = faust.App(
         role.name,
@@ -140,6 +168,8 @@ def _app(settings: Settings, role: AgentApp, directory: str) -> faust.App:
     )
     if role.has_batches:
         app.transport = BatchTransport(app.conf.broker_consumer, app)
+    elif role.is_patient:
+        app.transport = PatientTransport(app.conf.broker_consumer, app)
     return app
 
 

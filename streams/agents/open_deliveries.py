@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from streams.agents.deliveries import Deliveries
 from streams.agents.past import Past
+from streams.agents.stalls import Stalls
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import LogUnavailableError, UnreadableRecordError
 from streams.ports import RawRecord
@@ -32,6 +33,7 @@ class OpenDeliveries:
         self._read = read
         self._folded_to: dict[int, int] = {}
         self._restoring = asyncio.Lock()
+        self._stalls = Stalls()
         self._marked_s = time.monotonic()
 
     async def react(self, raw: RawRecord) -> None:
@@ -53,6 +55,10 @@ class OpenDeliveries:
         try:
             if missing := mine - self._folded_to.keys():
                 await self._restore(missing)
+            ends = await self._past.ends()
+            if stalled := self._stalls.find(self._folded_to, ends, time.monotonic()):
+                log.warning("records do not come; read again", extra={"partitions": stalled})
+                await self._restore(stalled)
         except LogUnavailableError:
             log.warning("kafka does not answer; deliveries wait")
             return

@@ -17,6 +17,7 @@ from streams.agents.batches import Batches
 from streams.agents.dispatching import REPEAT_S, Broker, Dispatching
 from streams.agents.open_jobs import Decided, Emitted, OpenJobs
 from streams.agents.past import Past
+from streams.agents.stalls import Stalls
 from streams.domain.decide import Advance, Command, DeclareLost, decide
 from streams.domain.dispatch import Dispatcher
 from streams.domain.events import JobEvent
@@ -66,6 +67,7 @@ class Orchestrator:
             dispatcher or Dispatcher(), event_log, broker, self._partitions, self._emit, clock
         )
         self._is_deaf = False
+        self._stalls = Stalls()
         self._marked_s = clock()
 
     async def react(self, raw: RawRecord) -> None:
@@ -109,6 +111,10 @@ class Orchestrator:
                 await self._restore(missing)
             async with asyncio.timeout(5):
                 ends = await self._broker.ends(JOB_EVENTS)
+            folded_to = {number: part.folded_to for number, part in self._partitions.items()}
+            if stalled := self._stalls.find(folded_to, ends, self._clock()):
+                log.warning("events do not come; read again", extra={"partitions": stalled})
+                await self._restore(stalled)
         except (LogUnavailableError, TimeoutError):
             self._is_deaf = True
             log.warning("kafka does not answer; nothing can be decided")

@@ -26,6 +26,7 @@ class PastReader(Protocol):
     async def starts(self, topic: str) -> Mapping[int, int]: ...
     async def committed(self, partition: tuple[str, int]) -> int | None: ...
     def assign(self, positions: Mapping[tuple[str, int], int]) -> None: ...
+    def rest(self) -> None: ...
     async def position(self, partition: tuple[str, int]) -> int: ...
     async def read(self, *, timeout_s: float, most: int = 5_000) -> list[RawRecord]: ...
     async def commit(self, positions: Mapping[tuple[str, int], int]) -> bool: ...
@@ -46,6 +47,15 @@ class Past:
         """Fetches schemas of records before they are applied."""
         self._reading = asyncio.Lock()
         self._marks: dict[int, int] = {}
+
+    async def ends(self) -> Mapping[int, int]:
+        """The offset after the newest record of each partition.
+
+        Raises:
+            LogUnavailableError: the broker does not answer.
+        """
+        async with self._reading:
+            return await self._reader.ends(self._topic)
 
     async def replay(
         self, partitions: Iterable[int], apply: Callable[[RawRecord], None]
@@ -78,6 +88,7 @@ class Past:
                     if at >= ends[number]:
                         done[number] = at
                         del left[number]
+            self._reader.rest()  # or it reads all on, for nobody
         if count:
             seconds = round(time.monotonic() - started, 2)
             log.info(
@@ -107,6 +118,7 @@ class Past:
         async with self._reading:
             places = {(self._topic, partition): offset for partition, offset in moved.items()}
             self._reader.assign(places)
+            self._reader.rest()
             try:
                 if await self._reader.commit(places):
                     self._marks.update(moved)

@@ -20,6 +20,7 @@ from schemas.errors import RegistryError
 from streams.agents.earlier_runs import EarlierRuns
 from streams.agents.monitors_part import MonitorsPart
 from streams.agents.past import Past
+from streams.agents.stalls import Stalls
 from streams.domain.ids import new_traceparent
 from streams.domain.job import WHOLE_OUTCOMES, Job
 from streams.domain.monitor import Monitor, run_requested
@@ -66,6 +67,7 @@ class Scheduler:
         self._now = now
         self._partitions: dict[int, MonitorsPart] = {}
         self._restoring = asyncio.Lock()
+        self._stalls = Stalls()
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._not_before: dict[str, float] = {}
         """When each monitor may be looked at again, on this process's own clock, seconds."""
@@ -92,8 +94,8 @@ class Scheduler:
         for partition in self._partitions.keys() - mine:
             del self._partitions[partition]
         missing = mine - self._partitions.keys()
-        if missing and not self._restoring.locked():
-            self._spawn(self._restore(missing))
+        if not self._restoring.locked():
+            self._spawn(self._catch_up(missing))
         now = self._now()
         for part in list(self._partitions.values()):
             for monitor_id, at in list(part.due_at.items()):
@@ -195,6 +197,15 @@ class Scheduler:
                 part.folded_to = ends[number]
                 part.job_ends = job_ends
             self._partitions.update(parts)
+
+    async def _catch_up(self, missing: Collection[int]) -> None:
+        if missing:
+            await self._restore(missing)
+        folded_to = {number: part.folded_to for number, part in self._partitions.items()}
+        ends = await self._past.ends()
+        for number in self._stalls.find(folded_to, ends, self._clock()):
+            log.warning("events do not come; read again", extra={"partition": number})
+            await self._restore([number], ends[number])
 
     def _fold(self, part: MonitorsPart, raw: RawRecord) -> RecordedMonitor | None:
         part.folded_to = raw.offset + 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from zlib import crc32
 
 from streams.domain.fair_queue import FairQueue, Waiting
 from streams.domain.fleet import Fleet, WorkerReported
-from streams.domain.limits import Limits
+from streams.domain.limits import Counts, Limits
 
 BLIND_OFFERS = 24
 """Tasks that may lie in the topics while nobody knows the workers."""
@@ -61,9 +60,7 @@ class Dispatcher:
         self._salt = salt
         self._held: dict[str, Held] = {}
         self._held_by: dict[str | None, set[str]] = {}
-        self._tenants: Counter[str] = Counter()
-        self._kinds: Counter[str] = Counter()
-        self._sites: Counter[str] = Counter()
+        self._counts = Counts()
         self._room: dict[str, int] = {}
         """Workers with room for more than nothing."""
 
@@ -135,11 +132,14 @@ class Dispatcher:
             return self._blind_offers(now_s)
         late = [worker for worker in self._room if not self.fleet.is_on_time(worker, now_s)]
         room = {worker: n for worker, n in self._room.items() if worker not in late}
+        if not room:
+            return []
         reports = {worker: self._report(worker) for worker in room}
+        elsewhere = self._elsewhere(now_s)
         found: list[Offer] = []
         while room:
             kinds = {kind for worker in room for kind in reports[worker].kinds}
-            waiting = self._next(kinds)
+            waiting = self._next(kinds, elsewhere)
             if waiting is None:
                 break
             worker = self._chosen(waiting, room, reports)
@@ -175,27 +175,37 @@ class Dispatcher:
     def _blind_offers(self, now_s: float) -> list[Offer]:
         found: list[Offer] = []
         while len(self._held_by.get(None, ())) < BLIND_OFFERS:
-            waiting = self._next(None)
+            waiting = self._next(None, Counts())
             if waiting is None:
                 break
             found.append(Offer(waiting=waiting, worker=None, partition=None))
             self._hold(Held(waiting=waiting, worker=None, since_s=now_s))
         return found
 
-    def _next(self, kinds: Collection[str] | None) -> Waiting | None:
-        limits = self.limits
+    def _elsewhere(self, now_s: float) -> Counts:
+        """What workers have at work for other orchestrators: limits hold for all together."""
+        found = Counts()
+        if self.limits.is_set:
+            for report in self.fleet.alive(now_s):
+                for running in report.running:
+                    if self.find(running.job_id) is None:
+                        found.add(running.tenant, running.kind, running.site)
+        return found
+
+    def _next(self, kinds: Collection[str] | None, elsewhere: Counts) -> Waiting | None:
+        limits, counts = self.limits, self._counts
 
         def may_tenant(tenant: str) -> bool:
-            return limits.per_tenant.allows(tenant, self._tenants)
+            return limits.per_tenant.allows(tenant, counts.tenants, elsewhere.tenants)
 
         def may_lane(kind: str, site: str) -> bool:
             return (
                 (kinds is None or kind in kinds)
-                and limits.per_kind.allows(kind, self._kinds)
-                and limits.per_site.allows(site, self._sites)
+                and limits.per_kind.allows(kind, counts.kinds, elsewhere.kinds)
+                and limits.per_site.allows(site, counts.sites, elsewhere.sites)
             )
 
-        return self.queue.take(running=self._tenants, may_tenant=may_tenant, may_lane=may_lane)
+        return self.queue.take(running=counts.tenants, may_tenant=may_tenant, may_lane=may_lane)
 
     def _chosen(
         self, waiting: Waiting, room: Mapping[str, int], reports: Mapping[str, WorkerReported]
@@ -213,27 +223,19 @@ class Dispatcher:
     def _hold(self, held: Held) -> None:
         self._held[held.waiting.job_id] = held
         self._held_by.setdefault(held.worker, set()).add(held.waiting.job_id)
-        for counts, name in self._counts(held.waiting):
-            counts[name] += 1
+        self._count(held.waiting, 1)
         self._measure(held.worker)
 
     def _count_out(self, held: Held) -> None:
-        for counts, name in self._counts(held.waiting):
-            counts[name] -= 1
-            if not counts[name]:
-                del counts[name]
+        self._count(held.waiting, -1)
         mates = self._held_by[held.worker]
         mates.discard(held.waiting.job_id)
         if not mates:
             del self._held_by[held.worker]
         self._measure(held.worker)
 
-    def _counts(self, waiting: Waiting) -> tuple[tuple[Counter[str], str], ...]:
-        return (
-            (self._tenants, waiting.tenant),
-            (self._kinds, waiting.kind),
-            (self._sites, waiting.site),
-        )
+    def _count(self, waiting: Waiting, number: int) -> None:
+        self._counts.add(waiting.tenant, waiting.kind, waiting.site, number)
 
     def _let_go(self, worker: str) -> None:
         """Its process is a new one: what the one before had begun takes none of its slots."""

@@ -22,6 +22,10 @@ class RunningAttempt:
 
     job_id: str
     attempt: int
+    tenant: str = ""
+    kind: str = ""
+    site: str = ""
+    """The host of its URL. Empty, as the two before: a worker of an older version says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,20 @@ JobId = NewType("JobId", str)
 """A job: 32 hexadecimal digits."""
 
 NAMESPACE = uuid.UUID("6f6d2b52-5c3e-5f0e-9d5c-7a1f3b0c2d11")  # ours alone; never change it
+NAMESPACE_BYTES = NAMESPACE.bytes
+VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The digit of a UUID that says which layout it has, by the one that the hash has there."""
 
 
 def new_job_id() -> JobId:
     """An id that nobody can guess."""
     return JobId(secrets.token_hex(16))
+
+
+def new_job_ids(count: int) -> list[JobId]:
+    """As many ids as ``new_job_id`` gives one by one, for one question to the system."""
+    text = secrets.token_hex(16 * count)
+    return [JobId(text[at : at + 32]) for at in range(0, 32 * count, 32)]
 
 
 def keyed_job_id(tenant: str, key: str) -> JobId:
@@ -76,11 +85,7 @@ def item_event_id(job_id: str, item_id: str) -> str:
 
 
 def _uuid5_text(name: str) -> str:
-    """``str(uuid.uuid5(NAMESPACE, name))``, in a third of the time: every record has one."""
-    digest = bytearray(
-        hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest[:16].hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """``str(uuid.uuid5(NAMESPACE, name))``, in a quarter of the time: every record has one."""
+    text = hashlib.sha1(NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    variant = VARIANTS[text[16]]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"

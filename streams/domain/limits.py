@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,10 +25,10 @@ class Quota:
         """Whether it says anything at all."""
         return bool(self.default or self.of)
 
-    def allows(self, name: str, counts: Mapping[str, int]) -> bool:
-        """Whether one more of ``name`` is within it."""
+    def allows(self, name: str, *counts: Mapping[str, int]) -> bool:
+        """Whether one more of ``name`` is within it, besides those counted."""
         most = self.find(name)
-        return not most or counts.get(name, 0) < most
+        return not most or sum(each.get(name, 0) for each in counts) < most
 
 
 def quota_in(texts: Sequence[str], default: float = NO_LIMIT) -> Quota:
@@ -61,6 +62,28 @@ class Limits:
     per_site: Quota = Quota()
     tenant_weights: Quota = Quota(default=1.0)
 
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is limited."""
+        return any(quota.is_set for quota in (self.per_tenant, self.per_kind, self.per_site))
+
     def weight(self, tenant: str) -> float:
         """A tenant's share, relative to the others'."""
         return self.tenant_weights.find(tenant) or 1.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Jobs at work, by what limits can be set for."""
+
+    tenants: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    sites: Counter[str] = field(default_factory=Counter)
+
+    def add(self, tenant: str, kind: str, site: str, number: int = 1) -> None:
+        """Count a job in, or out with -1; names without jobs are forgotten."""
+        named = ((self.tenants, tenant), (self.kinds, kind), (self.sites, site))
+        for counts, name in named:
+            counts[name] += number
+            if not counts[name]:
+                del counts[name]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import api.finding
+import api.live_view
 from api.job_memory import JobMemory
 from streams.ports import NewRecord
 from streams.topics import JOB_EVENTS
@@ -135,3 +136,27 @@ async def test_a_lagging_process_says_so_in_time(
     answer = await process.client.get(f"/jobs/{NOBODY}")
     assert (answer.status_code, answer.json()["code"]) == (503, "events.lagging")
     assert time.monotonic() - began < 2
+
+
+async def test_what_is_held_is_read_at_the_release(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.live_view, "LONGEST_HOLD_S", 60.0)
+    writer, reader = await world.start(), await world.start()
+    with reader.live.hold(), reader.live.hold():
+        job_id = await writer.submit()
+        assert not await reader.live.is_caught_up(0.05)
+    await reader.is_caught_up()
+    assert reader.live.find(job_id) is not None
+
+
+async def test_an_append_that_lasts_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.live_view, "LONGEST_HOLD_S", 0.01)
+    writer, reader = await world.start(), await world.start()
+    with reader.live.hold():
+        for _ in range(3):
+            job_id = await writer.submit()
+            await reader.is_caught_up()
+            assert reader.live.find(job_id) is not None

@@ -93,3 +93,17 @@ async def test_a_partition_that_has_moved_away_is_left_alone(
     reader.assign({partition: place.offset})
     [raw] = await TaskQueue(Moving()).next(lambda: True)
     assert raw.offset == place.offset
+
+
+async def test_a_reader_that_rests_fetches_nothing_until_it_is_assigned(
+    parts: Settings, reader: KafkaReader
+) -> None:
+    [first] = await put(parts, 1)
+    place = (TOPIC, first.partition)
+    reader.assign({place: first.offset})
+    reader.rest()
+    assert await reader.read(timeout_s=0.7) == []  # longer than the broker may hold a fetch
+    assert partitions_left_out(reader) == set()
+    reader.assign({place: first.offset})
+    [raw] = await reader.read(timeout_s=20)
+    assert raw.offset == first.offset

@@ -10,7 +10,7 @@ import pytest
 
 from streams.domain.dispatch import BLIND_OFFERS, Dispatcher
 from streams.domain.fair_queue import Waiting
-from streams.domain.fleet import LATE_AFTER_S, RunningAttempt, WorkerReported
+from streams.domain.fleet import LATE_AFTER_S, LOST_AFTER_S, RunningAttempt, WorkerReported
 from streams.domain.limits import Limits, Quota, quota_in
 from tests.domain.test_fair_queue import waiting
 
@@ -145,6 +145,30 @@ def test_a_worker_that_started_again_has_its_slots_back_before_the_old_lease_end
     assert offered(made, 2.0) == []  # the lost one counts until it is declared lost
     made.forget(IDS[0])
     assert offered(made, 2.0) == [(IDS[2], "w2")]
+
+
+def test_what_works_for_other_orchestrators_counts_for_the_limits() -> None:
+    made = dispatcher(*JOBS, limits=Limits(per_tenant=Quota(default=2)))
+    of_others = [
+        RunningAttempt(job_id=f"other-{number}", attempt=1, tenant=JOBS[0].tenant, kind="reviews")
+        for number in range(2)
+    ]
+    made.hear(replace(report("w2", 2), running=of_others), 0.0)
+    assert offered(made) == []
+    made.hear(replace(report("w2", 2), running=of_others[:1]), 0.1)
+    assert offered(made, 0.1) == [(IDS[0], "w2")]
+    ours = RunningAttempt(job_id=IDS[0], attempt=1, tenant=JOBS[0].tenant, kind="reviews")
+    made.hear(replace(report("w2", 2), running=[ours]), 0.2)  # ours is not counted twice
+    assert offered(made, 0.2) == [(IDS[1], "w2")]
+
+
+def test_a_lost_worker_holds_nobody_elses_place() -> None:
+    made = dispatcher(*JOBS, limits=Limits(per_site=Quota(default=1)))
+    other = RunningAttempt(job_id="other", attempt=1, site=JOBS[0].site)
+    made.hear(replace(report("w1", 0), running=[other]), 0.0)
+    made.hear(report("w2", 1), LOST_AFTER_S)
+    assert offered(made, LOST_AFTER_S) == []
+    assert offered(made, LOST_AFTER_S + 1) == [(IDS[0], "w2")]
 
 
 def test_work_is_spread_and_goes_where_its_kind_is_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from typing import Any
@@ -10,6 +11,11 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from scrapestream.wiring import open_log
+from streams.adapters.kafka_reader import open_reader
+from streams.ports import NewRecord, RawRecord
+from streams.settings import Settings
+from streams.topics import SCRAPED_ITEMS
 from tests.support.system import COMMAND, System, eventually
 
 
@@ -17,6 +23,7 @@ def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
     job_id = system.submit(system.place(10), webhook_url=system.hook("audited"))
     system.ended(job_id)
     system.delivered("audited")
+    asyncio.run(appended_again(system, job_id))
     found = audited(system, code=0)
     assert found["violations"] == []
     assert found["items"] >= 10
@@ -37,6 +44,31 @@ def test_a_lost_row_is_found_and_mended_from_the_log(system: System) -> None:
     audited(system, code=0)
     assert "AttemptStarted" in {event["type"] for event in system.events(job_id)}
     replayed_from_far_away(system, job_id)
+
+
+async def appended_again(system: System, job_id: str) -> None:
+    """The job's items come twice, as of a worker that got no answer; the store keeps the later."""
+    addresses = system.addresses()
+    settings = Settings(kafka_url=addresses["kafka"], registry_url=addresses["registry"])
+    [(partition, first)] = system.rows(
+        f"SELECT any(partition), min(offset) FROM items WHERE job_id = '{job_id}'"
+    )
+    async with open_log(settings, "again") as parts, open_reader(settings, "again") as reader:
+        end = (await reader.ends(SCRAPED_ITEMS))[partition]
+        reader.assign({(SCRAPED_ITEMS, partition): first})
+        found: list[RawRecord] = []
+        while first + len(found) < end:
+            found += await reader.read(timeout_s=1.0)
+        mine = [raw for raw in found if raw.key == job_id.encode()]
+        again = [
+            NewRecord(topic=raw.topic, key=raw.key, value=raw.value, headers=raw.headers)
+            for raw in mine
+        ]
+        await parts.event_log.put(again)
+    query = f"SELECT min(offset) FROM items WHERE job_id = '{job_id}'"
+    eventually(lambda: system.rows(query)[0][0] >= end, within_s=30, what="the later records")
+    with connected(system) as client:
+        client.command("OPTIMIZE TABLE items_v1 FINAL")  # as ClickHouse does sooner or later
 
 
 def replayed_from_far_away(system: System, job_id: str) -> None:

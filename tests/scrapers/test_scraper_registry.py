@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scrapers.registry import accepted_examples, catalogue, find_scraper
+from scrapers.registry import accepted_examples, catalogue, find_by_parts, find_scraper
 
 OWN = ("127.0.0.1:8099", "Demo.test")
 
@@ -86,6 +88,19 @@ def test_googles_own_links_are_taken(url: str) -> None:
 @pytest.mark.parametrize("url", REFUSED)
 def test_other_links_are_refused(url: str) -> None:
     assert find_scraper(url) is None
+
+
+@given(
+    st.sampled_from(["google.com", "www.google.de", "maps.google.com", "demo.test", "goo.gl", "."]),
+    st.sampled_from(["/maps/place/", "/maps", "/", "/maps/A?", "/?cid=", "?cid=", ":443/maps/A/"]),
+    st.text(alphabet="aA/?#&=\\ @:%[]~ü", max_size=8),
+    st.sampled_from([(), OWN]),
+)
+def test_plain_urls_are_taken_as_all_others_are(
+    host: str, path: str, rest: str, more_hosts: tuple[str, ...]
+) -> None:
+    url = f"https://{host}{path}{rest}"
+    assert find_scraper(url, more_hosts) is find_by_parts(url, more_hosts)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from streams.agents.stalls import STALLED_S
 from streams.domain.events import ScrapeRequested
 from streams.domain.monitor_events import (
     MonitorFired,
@@ -191,4 +192,17 @@ async def test_a_change_comes_before_a_run_that_was_about_to_begin(scheduling: S
     await scheduling.append(MonitorPaused())
     scheduling.store.away = False
     await scheduling.sweep(timedelta(seconds=3))
+    assert len(scheduling.runs()) == 1
+
+
+async def test_a_monitor_that_no_record_speaks_of_any_more_runs(scheduling: Scheduling) -> None:
+    """Another one has read of it, and was gone before its first run."""
+    await scheduling.sweep()
+    await scheduling.log.append_monitor(
+        new_monitor_event("m", "public", CREATED, scheduling.now_at)
+    )
+    for _ in range(3):
+        await scheduling.scheduler.sweep(range(PARTITIONS))
+        await scheduling.scheduler.close()
+        scheduling.now_at += timedelta(seconds=STALLED_S + 1)
     assert len(scheduling.runs()) == 1
