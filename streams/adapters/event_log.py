@@ -121,12 +121,13 @@ class RecordEventLog:
         self, keys: PersonalKeys, written: Sequence[tuple[str, Mapping[str, Any]]]
     ) -> Sequence[DataKey]:
         """A key for each review, with its job; for one that is forgotten, one that nobody has."""
-        await self._records.catch_up()
-        erasures = self._records.erasures
+        authors = self._records.erasures.authors
         wanted = [Whose(job_id=job_id, author=_author_of(item)) for job_id, item in written]
-        kept = [whose for whose in wanted if whose.author not in erasures.authors]
-        found = iter(await keys.for_new(kept))
-        return [new_key() if whose.author in erasures.authors else next(found) for whose in wanted]
+        kept = [whose for whose in wanted if whose.author not in authors]
+        found = dict(zip(kept, await keys.for_new(kept), strict=True))
+        # After the keys are in the store: an erasure that stands behind this look deletes them.
+        await self._records.catch_up()
+        return [new_key() if whose.author in authors else found[whose] for whose in wanted]
 
 
 def _author_of(item: Mapping[str, Any]) -> str:

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import subprocess
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scrapestream.cli.address import find_settings
+from scrapestream.wiring import open_log
+from streams.domain.erasure import Erasures
+from streams.domain.ids import JobId
+from streams.ports import RawRecord
+from streams.settings import Settings
+from tests.scenarios.test_history_as_a_product import command
+from tests.streams.test_encrypting import raws_of
 from tests.support.system import COMMAND, System, running
 
 
 @pytest.mark.timeout(300)
-def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
+def test_old_jobs_their_events_and_reviews_are_there(
+    own_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = own_dir.parent / "results"
     system = System(
         own_dir,
         ["--demo", "--port", "0", "--slots", "1"],
-        {"SCRAPESTREAM_RESULTS_URL": files.as_uri(), "SCRAPESTREAM_RESULTS_DAYS": "30"},
+        {
+            "SCRAPESTREAM_RESULTS_URL": files.as_uri(),
+            "SCRAPESTREAM_RESULTS_DAYS": "30",
+            "SCRAPESTREAM_ENCRYPT_PERSONAL": "true",
+        },
     )
     with running(system):
         job_id = system.submit(system.place(30))
@@ -46,6 +62,8 @@ def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
         assert system.ended(waiting)["status"] == "cancelled"
         new = system.submit(system.place(5))
         assert system.ended(new)["status"] == "completed"
+        monkeypatch.setenv("SCRAPESTREAM_RESULTS_URL", files.as_uri())
+        check_log_is_noise_once_forgotten(system, job_id, reviews[0])
 
 
 def without_links(job: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +81,29 @@ def check_file(system: System, job: dict[str, Any], directory: Path) -> bytes:
     assert json.loads(gzip.decompress(packed))["reviews"] == system.reviews(job["job_id"])
     assert job["results"]["sha256"] == hashlib.sha256(packed).hexdigest()
     return packed
+
+
+def check_log_is_noise_once_forgotten(system: System, job_id: str, review: dict[str, Any]) -> None:
+    """The API has told the reviews in clear; the log has them encrypted, until nobody has a key."""
+    settings = find_settings(system.data_dir)
+    raws = asyncio.run(raws_of(settings, JobId(job_id)))
+    log = b"".join(raw.value or b"" for raw in raws)
+    assert review["review_id"].encode() in log
+    for field in ("author_name", "author_id", "text"):
+        assert len(review[field]) > 3
+        assert review[field].encode() not in log
+    assert asyncio.run(readable(settings, raws)) == len(raws)
+    command(system, "forget", "--job", job_id, "--yes")
+    assert asyncio.run(raws_of(settings, JobId(job_id))) == raws, "the log is never changed"
+    assert asyncio.run(readable(settings, raws)) == 0
+
+
+async def readable(settings: Settings, raws: Sequence[RawRecord]) -> int:
+    """How many records one reads with every key that there is, who knows of no erasure."""
+    async with open_log(settings, "test") as log:
+        log.records.erasures = Erasures()
+        await log.records.learn(raws)
+        return sum(bool(log.records.read_item(raw).fields) for raw in raws)
 
 
 def check_second_up_is_refused(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -18,11 +19,19 @@ from streams.errors import InvalidSettingError
 from streams.personal_keys import Whose, open_keys
 from streams.ports import RawRecord
 from streams.projections import items
-from streams.sealed_fields import KEY_HEADER
+from streams.sealed_fields import KEY_HEADER, DataKey
 from streams.settings import Settings
 from streams.topics import SCRAPED_ITEMS
-from tests.streams.test_erasing import EVENTS, author_of, forgotten, scraped, texts, words_of
-from tests.streams.test_materializer import materializing, stored
+from tests.streams.test_erasing import (
+    EVENTS,
+    author_of,
+    erasing,
+    forgotten,
+    scraped,
+    texts,
+    words_of,
+)
+from tests.streams.test_materializer import items_of, materializing, stored
 from tests.streams.test_replay import drift_of
 
 KEYS = "personal_keys_v1"
@@ -121,6 +130,32 @@ async def test_a_forgotten_author_is_noise_in_the_log_and_the_others_of_the_job_
                 left = [log_parts.records.read_item(raw) for raw in raws]
                 assert [item.fields.get("text") for item in left] == [None, *["Alles bestens."] * 2]
         assert await drift_of(encrypting, items.projection, job_id) == []
+
+
+async def test_an_erasure_that_comes_while_a_key_is_stored_leaves_nothing_to_read(
+    encrypting: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = author_of(new_job_id())
+    async with (
+        open_log(encrypting, "worker") as log,
+        open_clickhouse(encrypting) as clickhouse,
+        erasing(encrypting, clickhouse) as eraser,
+    ):
+        store = log.keys.for_new
+
+        async def late(wanted: Sequence[Whose]) -> Sequence[DataKey]:
+            await eraser.request(Subject.AUTHOR, author, [])
+            return await store(wanted)
+
+        monkeypatch.setattr(log.keys, "for_new", late)
+        first, *_ = items_of(new_job_id(), 1)
+        [position] = await log.event_log.append_items(
+            [replace(first, fields={**first.fields, "author_id": author})]
+        )
+        async with open_reader(encrypting, "test") as reader:
+            reader.assign({(SCRAPED_ITEMS, position.partition): position.offset})
+            raw, *_ = await reader.read(timeout_s=20)
+        assert await log.keys.fetch(dict(raw.headers)[KEY_HEADER].decode()) is None
 
 
 async def test_keys_stand_in_the_store_encrypted_and_another_key_does_not_open_them(
