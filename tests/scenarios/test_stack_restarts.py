@@ -20,15 +20,14 @@ from streams.domain.erasure import Erasures
 from streams.domain.ids import JobId
 from streams.ports import RawRecord
 from streams.settings import Settings
-from tests.scenarios.test_history_as_a_product import command
 from tests.streams.test_encrypting import raws_of
-from tests.support.system import COMMAND, System, running
+from tests.support.system import COMMAND, System, eventually, running
+
+TOKEN = "the-token-of-the-operator"
 
 
 @pytest.mark.timeout(300)
-def test_old_jobs_their_events_and_reviews_are_there(
-    own_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_jobs_their_events_and_reviews_are_there(own_dir: Path) -> None:
     files = own_dir.parent / "results"
     system = System(
         own_dir,
@@ -37,6 +36,7 @@ def test_old_jobs_their_events_and_reviews_are_there(
             "SCRAPESTREAM_RESULTS_URL": files.as_uri(),
             "SCRAPESTREAM_RESULTS_DAYS": "30",
             "SCRAPESTREAM_ENCRYPT_PERSONAL": "true",
+            "SCRAPESTREAM_ERASURES_TOKEN": TOKEN,
         },
     )
     with running(system):
@@ -62,7 +62,6 @@ def test_old_jobs_their_events_and_reviews_are_there(
         assert system.ended(waiting)["status"] == "cancelled"
         new = system.submit(system.place(5))
         assert system.ended(new)["status"] == "completed"
-        monkeypatch.setenv("SCRAPESTREAM_RESULTS_URL", files.as_uri())
         check_log_is_noise_once_forgotten(system, job_id, reviews[0])
 
 
@@ -93,9 +92,26 @@ def check_log_is_noise_once_forgotten(system: System, job_id: str, review: dict[
         assert len(review[field]) > 3
         assert review[field].encode() not in log
     assert asyncio.run(readable(settings, raws)) == len(raws)
-    command(system, "forget", "--job", job_id, "--yes")
+    forget(system, job_id)
+    assert system.reviews(job_id) == []
     assert asyncio.run(raws_of(settings, JobId(job_id))) == raws, "the log is never changed"
     assert asyncio.run(readable(settings, raws)) == 0
+
+
+def forget(system: System, job_id: str) -> None:
+    """Over HTTP, until it is proved."""
+    shown = {"Authorization": f"Bearer {TOKEN}"}
+    asked = system.call("POST", "/erasures", json={"job": job_id}, headers=shown)
+    assert asked.status_code == 202, asked.text
+    path = f"/erasures/{asked.json()['erasure_id']}"
+
+    def find() -> dict[str, Any] | None:
+        found: dict[str, Any] = system.call("GET", path, headers=shown).json()
+        return None if found["status"] == "running" else found
+
+    done = eventually(find, within_s=60, what="the end of the erasure")
+    assert done["status"] == "completed", done
+    assert done["removed"]["result files"] == 1
 
 
 async def readable(settings: Settings, raws: Sequence[RawRecord]) -> int:
