@@ -119,7 +119,9 @@ class ErasureDesk:
             for each in recorded
             if isinstance(each.event, ErasureCompleted)
         ]
-        completed_at, proof = proofs[-1] if proofs else (None, None)
+        is_running = erasure_id in self._running
+        # The proof is in the log a moment before this process knows all that it tells of it.
+        completed_at, proof = proofs[-1] if proofs and not is_running else (None, None)
         return ErasureState(
             erasure_id=erasure_id,
             subject=requests[0].subject,
@@ -128,7 +130,7 @@ class ErasureDesk:
             requested_at=recorded[0].occurred_at,
             completed_at=completed_at,
             proof=proof,
-            is_running=erasure_id in self._running,
+            is_running=is_running,
             tried=self._tried.get(erasure_id),
             reason="" if proof else self._reasons.get(erasure_id, ""),
         )
