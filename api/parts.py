@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from api.batch_finding import BatchFinder
+from api.erasure_desk import ErasureDesk
 from api.finding import JobFinder
 from api.health import HealthBoard
 from api.links import Links
@@ -70,6 +71,8 @@ class ApiParts:
     """What must be forgotten."""
     keys: KeySource | None = None
     """The keys of encrypted reviews."""
+    erasure_desk: ErasureDesk | None = None
+    """Takes erasures on; None: without ``/erasures``."""
     files: ResultFiles | None = None
     """Where results are kept as files; None: they are not."""
     places: PlaceReader | None = None

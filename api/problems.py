@@ -102,6 +102,7 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "unknown_replay", 404, "There is no such replay", "Use a `replay_id` of GET /replays."
         ),
+        ProblemKind("unknown_erasure", 404, "No such erasure", "Use an `erasure_id` of /erasures."),
         ProblemKind(
             "replay_running",
             409,

@@ -106,6 +106,8 @@ async def serve(
             ]
             if api.parts.follow_fleet is not None:
                 behind.append(group.create_task(api.parts.follow_fleet(), name="workers"))
+            if api.parts.erasure_desk is not None:
+                behind.append(group.create_task(api.parts.erasure_desk.run(), name="erasures"))
             try:
                 await server.serve(sockets=[listening])
             finally:

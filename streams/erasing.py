@@ -263,6 +263,8 @@ def _conditions(
             yield f"job_id IN ({_quoted(some)}){kept}"
     if table.author and authors:
         yield author_is(table.author, authors) + kept
+    if table.fingerprint and authors:
+        yield f"{table.fingerprint} IN ({_quoted(authors)}){kept}"
 
 
 def _shares(job_ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -270,6 +272,7 @@ def _shares(job_ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield job_ids[first : first + JOBS_AT_ONCE]
 
 
-def _quoted(job_ids: Sequence[str]) -> str:
-    """Ids as literals; they come from the log, so what is no id is left out."""
-    return ", ".join(f"'{each}'" for each in job_ids if HEX.fullmatch(each)) or "''"
+def _quoted(names: Sequence[str]) -> str:
+    """Ids or fingerprints as literals; they come from the log: what is neither is left out."""
+    # Never an empty text: that would be every key without an author.
+    return ", ".join(f"'{each}'" for each in names if HEX.fullmatch(each)) or "'none'"

@@ -10,7 +10,12 @@ from typing import Protocol
 
 from schemas.errors import RegistryError
 from streams.adapters.records import Records
-from streams.domain.erasure import ErasureEvent, ErasureRequested, Erasures
+from streams.domain.erasure import (
+    ErasureEvent,
+    ErasureRequested,
+    Erasures,
+    RecordedErasure,
+)
 from streams.errors import LogUnavailableError, UnavailableError, UnreadableRecordError
 from streams.ports import NewRecord, RecordReader, TopicPartition
 from streams.topics import ERASURE_EVENTS
@@ -43,6 +48,8 @@ class ErasureBook:
         self._positions: dict[TopicPartition, int] = {}
         self._reading = asyncio.Lock()
         records.catch_up = self.catch_up
+        self.history: dict[str, list[RecordedErasure]] = {}
+        """What was read, by erasure id, in the order of the log; begins with a request."""
         self.on_request: Callable[[ErasureRequested], None] = lambda _: None
         """Is told of each request after the first look."""
 
@@ -101,10 +108,13 @@ class ErasureBook:
             for raw in raws:
                 self._positions[raw.topic, raw.partition] = raw.offset + 1
                 try:
-                    event = self._records.read_erasure(raw).event
+                    recorded = self._records.read_erasure(raw)
                 except UnreadableRecordError:
                     log.exception("an erasure is unreadable")
                     continue
+                event = recorded.event
                 self.erasures.add(event)
+                if isinstance(event, ErasureRequested) or event.erasure_id in self.history:
+                    self.history.setdefault(event.erasure_id, []).append(recorded)
                 if isinstance(event, ErasureRequested) and not is_first:
                     self.on_request(event)

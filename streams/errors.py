@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ScrapestreamError(Exception):
     """Base of all; its text tells the reader what to do and holds no secret."""
@@ -51,6 +53,35 @@ class UnknownJobError(ScrapestreamError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"there is no job {job_id!r}")
         self.job_id = job_id
+
+
+class NoJobOfPlaceError(UnknownJobError):
+    """No job is of this place."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.args = (f"there is no job of the place {place!r}",)
+
+
+class OpenJobsError(ScrapestreamError):
+    """What is to be forgotten has jobs that are not over; nothing was asked for."""
+
+    code = "job_open"
+
+    def __init__(self, job_ids: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(job_ids)} of its jobs are not over ({', '.join(job_ids[:5])}): cancel them, or "
+            "wait; then forget"
+        )
+
+
+class UnknownErasureError(ScrapestreamError):
+    """There is no erasure of this id."""
+
+    code = "unknown_erasure"
+
+    def __init__(self, erasure_id: str) -> None:
+        super().__init__(f"there is no erasure {erasure_id!r}")
 
 
 class UnknownBatchError(ScrapestreamError):

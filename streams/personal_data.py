@@ -36,6 +36,8 @@ class PersonalRows:
     table: str
     author: str = ""
     """Expression for the author's id; empty: the table knows none."""
+    fingerprint: str = ""
+    """Column with the author's fingerprint, where the table has that instead."""
     emptied: str = ""
     """What an UPDATE sets; empty: the rows are deleted."""
     kept: str = ""
@@ -98,8 +100,8 @@ def _left_of_delivery(erasures: Erasures, row: Row) -> Row:
 
 
 PERSONAL_TABLES: Sequence[PersonalRows | PersonalRecords] = (
-    # First: without its key what the log holds of a job is noise, whatever happens next.
-    PersonalRows(table=personal_keys.projection.table),
+    # First: without its key what the log holds of a review is noise, whatever happens next.
+    PersonalRows(table=personal_keys.projection.table, fingerprint="author"),
     PersonalRows(
         table=items.projection.table,
         author=ITEM_AUTHOR,

@@ -10,8 +10,9 @@ import asyncio
 import base64
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -22,18 +23,30 @@ from streams.sealed_fields import DataKey, new_key
 from streams.sealing import Sealer
 from streams.settings import Settings
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 KEYS_AT_HAND = 20_000
+"""One batch of records may need more: then so many are kept."""
+ASKED_AT_ONCE = 2_000
 KEY_ID = re.compile(r"[0-9a-f]{32}")
 TABLE = personal_keys.projection.table
 
-# The table's name is ours; every value goes as a parameter.
+# The table's name is ours; ids are checked to be hexadecimal, and too many for parameters.
 # ruff: noqa: S608
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """What has a key of its own: what an author wrote in a job."""
+
+    job_id: str
+    author: str = ""
+    """The author's fingerprint; empty: the review names none."""
+
+
 class PersonalKeys:
-    """Makes, finds and keeps at hand the keys of jobs. Connects when the first one is wanted."""
+    """Makes, finds and keeps at hand keys. Connects when the first one is wanted."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -42,7 +55,8 @@ class PersonalKeys:
         self._clickhouse: ClickHouse | None = None
         self._keys: OrderedDict[str, DataKey | None] = OrderedDict()
         """By key id; None: it was destroyed."""
-        self._of_jobs: OrderedDict[str, DataKey] = OrderedDict()
+        self._made: OrderedDict[Whose, DataKey] = OrderedDict()
+        """Those that this process made, for what comes next."""
 
     @property
     def can_unwrap(self) -> bool:
@@ -57,24 +71,29 @@ class PersonalKeys:
         """Disconnect."""
         await self._stack.aclose()
 
-    async def of_job(self, job_id: str) -> DataKey:
-        """A key for new reviews of a job, in the store before this returns.
+    async def for_new(self, wanted: Sequence[Whose]) -> Sequence[DataKey]:
+        """Keys for new reviews, in their order; in the store before this returns.
 
         Raises:
-            LogUnavailableError: it could not be stored; ask again.
+            LogUnavailableError: they could not be stored; ask again.
         """
-        if job_id in self._of_jobs:
-            return self._of_jobs[job_id]
-        key = new_key()
-        wrapped = self._sealer().seal(base64.b64encode(key.secret).decode())
-        row = (key.key_id, job_id, wrapped, datetime.now(UTC))
-        try:
-            await (await self._store()).insert(personal_keys.projection, [row], key.key_id)
-        except StoreUnavailableError as error:
-            raise LogUnavailableError(f"a key could not be stored: {error}") from error
-        _keep(self._of_jobs, job_id, key)
-        _keep(self._keys, key.key_id, key)
-        return key
+        found = {whose: self._made[whose] for whose in wanted if whose in self._made}
+        fresh = {whose: new_key() for whose in dict.fromkeys(wanted) if whose not in found}
+        if fresh:
+            now = datetime.now(UTC)
+            rows = [
+                (key.key_id, whose.job_id, self._wrapped(key), now, whose.author)
+                for whose, key in fresh.items()
+            ]
+            try:
+                await (await self._store()).insert(personal_keys.projection, rows, rows[0][0])
+            except StoreUnavailableError as error:
+                raise LogUnavailableError(f"keys could not be stored: {error}") from error
+        for whose, key in fresh.items():
+            _keep(self._made, whose, key)
+            _keep(self._keys, key.key_id, key)
+        found |= fresh
+        return [found[whose] for whose in wanted]
 
     async def learn(self, key_ids: Iterable[str]) -> None:
         """Fetch keys that are not at hand.
@@ -83,20 +102,24 @@ class PersonalKeys:
             LogUnavailableError: the store does not answer; ask again.
             InvalidSettingError: they are encrypted with another ``personal_key``, or none is set.
         """
-        unknown = sorted({each for each in key_ids if each not in self._keys})
-        if not unknown:
-            return
+        wanted = set(key_ids)
+        unknown = sorted(each for each in wanted if each not in self._keys)
+        for key_id in wanted.difference(unknown):
+            self._keys.move_to_end(key_id)  # what this batch needs is the last to go
+        asked = [each for each in unknown if KEY_ID.fullmatch(each)]
+        found: dict[str, DataKey] = {}
         try:
-            rows = await (await self._store()).rows(
-                f"SELECT key_id, wrapped FROM {TABLE} WHERE key_id IN {{keys:Array(String)}}",
-                {"keys": unknown},
-            )
+            for first in range(0, len(asked), ASKED_AT_ONCE):
+                listed = ", ".join(f"'{each}'" for each in asked[first : first + ASKED_AT_ONCE])
+                rows = await (await self._store()).rows(
+                    f"SELECT key_id, wrapped FROM {TABLE} WHERE key_id IN ({listed})"
+                )
+                found |= {key_id: self._unwrapped(key_id, wrapped) for key_id, wrapped in rows}
         except StoreUnavailableError as error:
             raise LogUnavailableError(f"keys cannot be read: {error}") from error
-        found = {key_id: self._unwrapped(key_id, wrapped) for key_id, wrapped in rows}
         for key_id in unknown:
             # It was stored before any record that names it: one that is not there is destroyed.
-            _keep(self._keys, key_id, found.get(key_id))
+            _keep(self._keys, key_id, found.get(key_id), most=max(KEYS_AT_HAND, len(wanted)))
 
     def find(self, key_id: str) -> DataKey | None:
         """A key that was learnt; None: it was destroyed."""
@@ -109,6 +132,9 @@ class PersonalKeys:
         self._keys.pop(key_id, None)
         await self.learn([key_id])
         return self.find(key_id)
+
+    def _wrapped(self, key: DataKey) -> str:
+        return self._sealer().seal(base64.b64encode(key.secret).decode())
 
     def _unwrapped(self, key_id: str, wrapped: str) -> DataKey:
         return DataKey(key_id=key_id, secret=base64.b64decode(self._sealer().unseal(wrapped)))
@@ -140,7 +166,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[PersonalKeys]:
         await keys.close()
 
 
-def _keep(kept: OrderedDict[str, T], name: str, value: T) -> None:
+def _keep(kept: OrderedDict[K, T], name: K, value: T, *, most: int = KEYS_AT_HAND) -> None:
     kept[name] = value
-    while len(kept) > KEYS_AT_HAND:
+    while len(kept) > most:
         kept.popitem(last=False)

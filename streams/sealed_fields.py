@@ -36,7 +36,7 @@ class BrokenSealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataKey:
-    """The key of one job's reviews."""
+    """The key of what one author wrote in one job."""
 
     key_id: str
     secret: bytes

@@ -13,7 +13,9 @@ from streams.errors import InvalidSettingError
 PREFIX = "SCRAPESTREAM_"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - not bound here
 """Where one reaches what listens on every address."""
-SECRETS = frozenset({"secret_key", "personal_key", "keys_token", "proxy", "proxies"})
+SECRETS = frozenset(
+    {"secret_key", "personal_key", "keys_token", "erasures_token", "proxy", "proxies"}
+)
 """Fields whose values are never shown."""
 
 
@@ -45,6 +47,8 @@ class Settings:
     materializer and tools need the same one; ``scrapestream up`` makes one."""
     keys_token: str = ""
     """Token that ``GET /keys`` asks for; empty: nobody gets a key from the API."""
+    erasures_token: str = ""
+    """Token that ``/erasures`` asks for; empty: nobody can forget anything through the API."""
     replication_factor: int = 1
     """Copies of each topic partition; 3 on a cluster."""
     event_retention_days: int = 0

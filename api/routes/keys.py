@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hmac
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from api.bearer import check_bearer
 from api.parts import Api
 from api.payloads import json_response
 from api.routes.resource import resource
@@ -20,7 +19,8 @@ def routes(api: Api) -> list[BaseRoute]:
     """The routes of this resource."""
 
     async def show(request: Request) -> Response:
-        _check_token(request, api.parts.settings.keys_token)
+        detail = "keys of reviews are given to those who show SCRAPESTREAM_KEYS_TOKEN"
+        check_bearer(request, api.parts.settings.keys_token, detail)
         key_id = str(request.path_params["key_id"])
         key = None if api.parts.keys is None else await api.parts.keys.fetch(key_id)
         if key is None:
@@ -29,16 +29,3 @@ def routes(api: Api) -> list[BaseRoute]:
         return json_response({"key_id": key.key_id, "algorithm": "A256GCM", "key": secret})
 
     return [resource("/keys/{key_id}", get=show)]
-
-
-def _check_token(request: Request, token: str) -> None:
-    """Only who shows the token may have keys; nobody, where there is none.
-
-    Raises:
-        HTTPException: 401.
-    """
-    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-    is_shown = hmac.compare_digest(shown.strip().encode(), token.encode())
-    if not token or scheme.lower() != "bearer" or not is_shown:
-        detail = "keys of reviews are given to those who show SCRAPESTREAM_KEYS_TOKEN"
-        raise HTTPException(401, detail, headers={"WWW-Authenticate": "Bearer"})

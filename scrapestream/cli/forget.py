@@ -58,10 +58,10 @@ def forget(
         results = asyncio.run(_resumed(settings))
     else:
         [(kind, text)] = named.items()
-        results = asyncio.run(_forgotten(settings, kind, text, dry_run=dry_run))
-    if dry_run:
-        _show_plan(results[0], as_json=as_json)
-        return
+        if dry_run:
+            _show_plan(asyncio.run(_looked_at(settings, kind, text)), as_json=as_json)
+            return
+        results = asyncio.run(_forgotten(settings, kind, text))
     if as_json:
         print_json({"erasures": [_payload(each) for each in results]})
     elif not results:
@@ -72,14 +72,14 @@ def forget(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _show_plan(counts: Mapping[str, Any], *, as_json: bool) -> None:
+def _show_plan(preview: Any, *, as_json: bool) -> None:
     if as_json:
-        print_json(counts)
+        print_json({"jobs": preview.jobs, "open_jobs": preview.open_jobs, "rows": preview.rows})
         return
-    print_table(("WHERE", "ROWS#"), counts["rows"].items())
-    say(f"{counts['jobs']} jobs, {sum(counts['rows'].values())} rows would be erased")
-    if counts["open_jobs"]:
-        say(f"{counts['open_jobs']} of the jobs are not over: cancel them first", "red")
+    print_table(("WHERE", "ROWS#"), preview.rows.items())
+    say(f"{preview.jobs} jobs, {sum(preview.rows.values())} rows would be erased")
+    if preview.open_jobs:
+        say(f"{preview.open_jobs} of the jobs are not over: cancel them first", "red")
 
 
 def _show(erased: Any, *, as_json: bool) -> None:
@@ -107,57 +107,34 @@ def _payload(erased: Any) -> Mapping[str, Any]:
     }
 
 
-async def _forgotten(settings: Settings, kind: str, text: str, *, dry_run: bool) -> list[Any]:
-    # The drivers load longer than most verbs run.
-    from streams.adapters.clickhouse import open_clickhouse  # noqa: PLC0415
+async def _looked_at(settings: Settings, kind: str, text: str) -> Any:
     from streams.domain.erasure import Subject  # noqa: PLC0415
-    from streams.erasure_plan import planned  # noqa: PLC0415
-    from streams.erasure_search import fingerprint_of  # noqa: PLC0415
 
-    subject = Subject(kind)
-    async with open_clickhouse(settings) as clickhouse, _eraser(settings, clickhouse) as eraser:
-        plan = await planned(clickhouse, subject, text)
-        if dry_run:
-            authors = [fingerprint_of(subject, text)] if subject is Subject.AUTHOR else []
-            return [
-                {
-                    "jobs": len(plan.job_ids),
-                    "open_jobs": len(plan.open_job_ids),
-                    "rows": await eraser.counts(plan.job_ids, authors),
-                }
-            ]
-        if plan.open_job_ids:
-            shown = ", ".join(plan.open_job_ids[:5])
-            raise CliError(
-                f"{len(plan.open_job_ids)} of its jobs are not over ({shown}): cancel them, or "
-                "wait; then forget",
-                ExitCode.FAILED,
-            )
-        if not plan.job_ids and subject is Subject.PLACE:
-            raise CliError(f"there is no job of the place {text[:200]!r}", ExitCode.NOT_FOUND)
-        erasure_id = await eraser.request(subject, text, plan.job_ids)
-        return [await eraser.carry_out(erasure_id, text)]
+    async with _orders(settings) as orders:
+        return await orders.preview(Subject(kind), text)
+
+
+async def _forgotten(settings: Settings, kind: str, text: str) -> list[Any]:
+    from streams.domain.erasure import Subject  # noqa: PLC0415
+
+    async with _orders(settings) as orders:
+        erasure_id = await orders.request(Subject(kind), text)
+        return [await orders.carry_out(erasure_id, text)]
 
 
 async def _resumed(settings: Settings) -> list[Any]:
-    from streams.adapters.clickhouse import open_clickhouse  # noqa: PLC0415
-
-    async with open_clickhouse(settings) as clickhouse, _eraser(settings, clickhouse) as eraser:
-        return [await eraser.carry_out(erasure_id) for erasure_id in eraser.open_ids()]
+    async with _orders(settings) as orders:
+        return [await orders.carry_out(erasure_id) for erasure_id in orders.eraser.open_ids()]
 
 
 @asynccontextmanager
-async def _eraser(settings: Settings, clickhouse: Any) -> AsyncIterator[Any]:
-    from scrapestream.wiring import open_broker_view, open_log  # noqa: PLC0415
-    from streams.adapters.blobs import open_result_files  # noqa: PLC0415
-    from streams.adapters.clickhouse_store import ClickHouseStore  # noqa: PLC0415
-    from streams.erasing import Eraser  # noqa: PLC0415
-    from streams.materializer import GROUP  # noqa: PLC0415
-    from streams.personal_results import PersonalResults  # noqa: PLC0415
+async def _orders(settings: Settings) -> AsyncIterator[Any]:
+    # The drivers load longer than most verbs run.
+    from scrapestream.erasing import open_erasure_orders  # noqa: PLC0415
+    from scrapestream.wiring import open_log  # noqa: PLC0415
 
     async with (
         open_log(settings, "forget") as log,
-        open_broker_view(settings, "forget") as broker,
+        open_erasure_orders(settings, log) as orders,
     ):
-        files = PersonalResults(ClickHouseStore(clickhouse), open_result_files(settings))
-        yield Eraser(clickhouse, broker, log.event_log, log.erasures, group=GROUP, files=[files])
+        yield orders

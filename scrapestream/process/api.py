@@ -9,12 +9,14 @@ from pathlib import Path
 
 from api.app import ApiParts, build_app
 from api.erased_store import ErasedStore
+from api.erasure_desk import ErasureDesk
 from api.live_view import LiveView
 from api.monitor_view import MonitorView
 from api.server import open_socket, serve
 from schemas.catalog import item_schema
 from scrapers.contract import Scraper
 from scrapers.registry import all_scrapers, check_options, find_scraper
+from scrapestream.erasing import open_erasure_orders
 from scrapestream.wiring import API_ACK_S, limits_of, open_log
 from streams.adapters.blobs import open_result_files
 from streams.adapters.clickhouse import open_clickhouse
@@ -93,6 +95,7 @@ async def run(settings: Settings) -> None:
             places=ClickHousePlaceReader(clickhouse),
             disk_path=Path(),
             erasures=erasures,
+            erasure_desk=ErasureDesk(log.erasures, partial(open_erasure_orders, settings, log)),
             keys=log.keys,
         )
         with rare_garbage_collection():  # a batch makes a million objects, and no cycles

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from streams.adapters.records import Records
 from streams.dead_letters import UNREADABLE, rejection
+from streams.domain.erasure import Subject, subject_hash
 from streams.domain.fleet import DrainWorker, WorkerReported
 from streams.domain.items import NewItem, Position
 from streams.domain.monitor_events import RecordedMonitor
@@ -18,9 +20,9 @@ from streams.domain.replays import RecordedReplay
 from streams.domain.tasks import ScrapeTask, StopAttempt
 from streams.domain.webhook import RecordedDelivery
 from streams.errors import InvalidItemError
-from streams.personal_keys import PersonalKeys
+from streams.personal_keys import PersonalKeys, Whose
 from streams.ports import NewRecord, RawRecord, RecordWriter
-from streams.sealed_fields import sealed
+from streams.sealed_fields import DataKey, new_key, sealed
 from streams.sealed_places import sealed_review_event
 
 ENCODED_AT_ONCE = 500  # some 10 ms
@@ -49,7 +51,11 @@ class RecordEventLog:
 
     async def append_items(self, items: Sequence[NewItem]) -> Sequence[Position]:
         if self._sealing is not None:
-            items = [await _sealed(new, self._sealing) for new in items]
+            keys = await self._keys_for(self._sealing, [(new.job_id, new.fields) for new in items])
+            items = [
+                replace(new, fields=sealed(new.fields, key, new.event_id), key_id=key.key_id)
+                for new, key in zip(items, keys, strict=True)
+            ]
         try:
             encoded = [self._records.item(new) for new in items]
         except ValueError as error:
@@ -79,7 +85,7 @@ class RecordEventLog:
         for first in range(0, len(events), ENCODED_AT_ONCE):
             share = events[first : first + ENCODED_AT_ONCE]
             if self._sealing is not None:
-                share = [await _sealed_place_event(new, self._sealing) for new in share]
+                share = await self._sealed_place_events(self._sealing, share)
             positions += await self._writer.send([self._records.place_event(new) for new in share])
         return positions
 
@@ -95,14 +101,35 @@ class RecordEventLog:
     async def put(self, records: Sequence[NewRecord]) -> None:
         await self._writer.send(records)
 
+    async def _sealed_place_events(
+        self, keys: PersonalKeys, events: Sequence[RecordedPlaceEvent]
+    ) -> Sequence[RecordedPlaceEvent]:
+        reviews = {
+            new.event_id: (new, new.event)
+            for new in events
+            if not isinstance(new.event, PlaceScraped)
+        }
+        found = await self._keys_for(
+            keys, [(new.job_id, event.review) for new, event in reviews.values()]
+        )
+        for (new, event), key in zip(list(reviews.values()), found, strict=True):
+            sealed_event = sealed_review_event(event, key, new.event_id)
+            reviews[new.event_id] = (replace(new, event=sealed_event, key_id=key.key_id), event)
+        return [reviews[new.event_id][0] if new.event_id in reviews else new for new in events]
 
-async def _sealed(new: NewItem, keys: PersonalKeys) -> NewItem:
-    key = await keys.of_job(new.job_id)
-    return replace(new, fields=sealed(new.fields, key, new.event_id), key_id=key.key_id)
+    async def _keys_for(
+        self, keys: PersonalKeys, written: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> Sequence[DataKey]:
+        """A key for each review, with its job; for one that is forgotten, one that nobody has."""
+        authors = self._records.erasures.authors
+        wanted = [Whose(job_id=job_id, author=_author_of(item)) for job_id, item in written]
+        kept = [whose for whose in wanted if whose.author not in authors]
+        found = dict(zip(kept, await keys.for_new(kept), strict=True))
+        # After the keys are in the store: an erasure that stands behind this look deletes them.
+        await self._records.catch_up()
+        return [new_key() if whose.author in authors else found[whose] for whose in wanted]
 
 
-async def _sealed_place_event(new: RecordedPlaceEvent, keys: PersonalKeys) -> RecordedPlaceEvent:
-    if isinstance(new.event, PlaceScraped):
-        return new
-    key = await keys.of_job(new.job_id)
-    return replace(new, event=sealed_review_event(new.event, key, new.event_id), key_id=key.key_id)
+def _author_of(item: Mapping[str, Any]) -> str:
+    author = item.get("author_id")
+    return subject_hash(Subject.AUTHOR, str(author)) if author else ""

@@ -1,4 +1,4 @@
-"""The keys of encrypted reviews. Not made from the log, and not to be made again from it."""
+"""The keys of encrypted reviews, one a job and author: the log cannot bring them back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ projection = Projection(
         ("job_id", "String"),
         ("wrapped", "String"),
         ("created_at", "DateTime64(6, 'UTC')"),
+        # The fingerprint; empty in a key of reviews without an author, and of earlier releases.
+        ("author", "String"),
     ),
     order_by="key_id",
     newest_by="created_at",

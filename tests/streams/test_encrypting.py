@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,14 +16,22 @@ from streams.adapters.kafka_reader import open_reader
 from streams.domain.erasure import ERASED, Erasures, Subject
 from streams.domain.ids import JobId, new_job_id
 from streams.errors import InvalidSettingError
-from streams.personal_keys import open_keys
+from streams.personal_keys import Whose, open_keys
 from streams.ports import RawRecord
 from streams.projections import items
-from streams.sealed_fields import KEY_HEADER
+from streams.sealed_fields import KEY_HEADER, DataKey
 from streams.settings import Settings
 from streams.topics import SCRAPED_ITEMS
-from tests.streams.test_erasing import EVENTS, author_of, forgotten, scraped, texts, words_of
-from tests.streams.test_materializer import materializing, stored
+from tests.streams.test_erasing import (
+    EVENTS,
+    author_of,
+    erasing,
+    forgotten,
+    scraped,
+    texts,
+    words_of,
+)
+from tests.streams.test_materializer import items_of, materializing, stored
 from tests.streams.test_replay import drift_of
 
 KEYS = "personal_keys_v1"
@@ -84,7 +93,7 @@ async def test_the_log_holds_no_clear_text_and_cannot_be_read_once_the_job_is_fo
 
         erased = await forgotten(encrypting, clickhouse, Subject.JOB, job_id)
         assert erased.is_proved, erased.remaining
-        assert erased.removed[KEYS] == 1
+        assert erased.removed[KEYS] == 2, "one for each author"
         await is_off_the_disk(clickhouse, KEYS)
         assert await raws_of(encrypting, job_id) == raws, "the log is never changed"
 
@@ -100,13 +109,63 @@ async def test_the_log_holds_no_clear_text_and_cannot_be_read_once_the_job_is_fo
         assert await drift_of(encrypting, items.projection, job_id, other) == []
 
 
+@pytest.mark.timeout(150)
+async def test_a_forgotten_author_is_noise_in_the_log_and_the_others_of_the_job_are_not(
+    encrypting: Settings,
+) -> None:
+    job_id, later, author = new_job_id(), new_job_id(), author_of(new_job_id())
+    async with materializing(encrypting), open_clickhouse(encrypting) as clickhouse:
+        await scraped(encrypting, job_id, author)
+        await stored(clickhouse, [job_id], EVENTS)
+        erased = await forgotten(encrypting, clickhouse, Subject.AUTHOR, author)
+        assert erased.is_proved, erased.remaining
+        assert erased.removed[KEYS] == 1
+        await scraped(encrypting, later, author)  # seen again: never readable
+
+        async with open_log(encrypting, "reader") as log_parts:
+            log_parts.records.erasures = Erasures()
+            for each in (job_id, later):
+                raws = await raws_of(encrypting, each)
+                await log_parts.records.learn(raws)
+                left = [log_parts.records.read_item(raw) for raw in raws]
+                assert [item.fields.get("text") for item in left] == [None, *["Alles bestens."] * 2]
+        assert await drift_of(encrypting, items.projection, job_id) == []
+
+
+async def test_an_erasure_that_comes_while_a_key_is_stored_leaves_nothing_to_read(
+    encrypting: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = author_of(new_job_id())
+    async with (
+        open_log(encrypting, "worker") as log,
+        open_clickhouse(encrypting) as clickhouse,
+        erasing(encrypting, clickhouse) as eraser,
+    ):
+        store = log.keys.for_new
+
+        async def late(wanted: Sequence[Whose]) -> Sequence[DataKey]:
+            await eraser.request(Subject.AUTHOR, author, [])
+            return await store(wanted)
+
+        monkeypatch.setattr(log.keys, "for_new", late)
+        first, *_ = items_of(new_job_id(), 1)
+        [position] = await log.event_log.append_items(
+            [replace(first, fields={**first.fields, "author_id": author})]
+        )
+        async with open_reader(encrypting, "test") as reader:
+            reader.assign({(SCRAPED_ITEMS, position.partition): position.offset})
+            raw, *_ = await reader.read(timeout_s=20)
+        assert await log.keys.fetch(dict(raw.headers)[KEY_HEADER].decode()) is None
+
+
 async def test_keys_stand_in_the_store_encrypted_and_another_key_does_not_open_them(
     encrypting: Settings,
 ) -> None:
     job_id = new_job_id()
     async with open_keys(encrypting) as keys, open_clickhouse(encrypting) as clickhouse:
-        key = await keys.of_job(job_id)
-        assert await keys.of_job(job_id) is key
+        whose = Whose(job_id=job_id)
+        [key] = await keys.for_new([whose])
+        assert await keys.for_new([whose, whose]) == [key, key]
         rows = await clickhouse.rows(
             f"SELECT wrapped FROM {KEYS} WHERE job_id = {{job:String}}", {"job": job_id}
         )
@@ -133,7 +192,7 @@ async def test_a_second_attempt_knows_the_first_ones_reviews_and_reads_its_own(
         await scraped(encrypting, job_id, author_of(job_id))  # another worker, another key
         await stored(clickhouse, [job_id], EVENTS)
         raws = await raws_of(encrypting, job_id)
-        assert len({dict(raw.headers)[KEY_HEADER] for raw in raws}) == 2
+        assert len({dict(raw.headers)[KEY_HEADER] for raw in raws}) == 2 * 2
         async with asyncio.timeout(20):
             while True:
                 if await ClickHouseStore(clickhouse).has_items(job_id, raws[-1].offset + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -9,8 +10,15 @@ import pytest
 from schemas.catalog import all_schemas
 from schemas.codec import open_codec, register_schemas
 from schemas.registry import MemoryRegistry
-from streams.sealed_fields import SEALED, BrokenSealError, new_key, sealed, unsealed
+from streams.adapters.event_log import RecordEventLog
+from streams.adapters.memory import MemoryBroker
+from streams.adapters.records import Records
+from streams.domain.ids import new_job_id
+from streams.personal_keys import PersonalKeys, Whose
+from streams.sealed_fields import SEALED, BrokenSealError, DataKey, new_key, sealed, unsealed
+from streams.settings import Settings
 from streams.topics import SCRAPED_ITEMS, topic_schemas
+from tests.api.job_events import review
 
 EVENT = "0b8f3c1e-1111-5222-8333-444444444444"
 REVIEW = {
@@ -80,3 +88,28 @@ async def test_a_sealed_review_fits_the_schema_that_it_had() -> None:
     )
     assert b"Ada" not in value
     assert b"r1" in value
+
+
+async def test_without_encryption_whoever_appends_reviews_asks_for_nothing_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = MemoryRegistry()
+    await register_schemas(registry, topic_schemas())
+    records = Records(await open_codec(registry, topic_schemas()), "/scrapestream/worker")
+    asked: list[str] = []
+
+    async def look() -> None:
+        asked.append("erasures")
+
+    async def no_keys(keys: PersonalKeys, wanted: Sequence[Whose]) -> Sequence[DataKey]:
+        asked.append("keys")
+        return [new_key() for _ in wanted]
+
+    records.catch_up = look
+    monkeypatch.setattr(PersonalKeys, "for_new", no_keys)
+    reviews = [review(new_job_id(), number) for number in range(3)]
+    await RecordEventLog(MemoryBroker(), records).append_items(reviews)
+    assert asked == []
+    encrypting = RecordEventLog(MemoryBroker(), records, PersonalKeys(Settings()))
+    await encrypting.append_items(reviews)
+    assert asked == ["keys", "erasures"], "once a batch, and in this order"
