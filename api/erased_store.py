@@ -5,6 +5,7 @@ An erasure empties the store a little later; until then what it still holds is l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,8 @@ from streams.domain.ids import JobId
 from streams.domain.job import Job
 from streams.domain.recorded import Recorded
 from streams.ports import ItemPage, JobOfBatch, JobQuery, JobStore, PackedItems
+
+COUNTED_AT_ONCE = 25_000  # items, packed: some megabytes
 
 
 class ErasedStore:
@@ -76,7 +79,19 @@ class ErasedStore:
         return replace(packed, parts=parts)
 
     async def count_items(self, job_id: JobId) -> int:
-        return 0 if job_id in self._erasures.jobs else await self._store.count_items(job_id)
+        if job_id in self._erasures.jobs:
+            return 0
+        if not self._erasures.authors or not self._erasures.open:
+            return await self._store.count_items(job_id)
+        # Until the erasure is done the store counts what is not shown: a file would lack it.
+        count, after = 0, None
+        while True:
+            packed = await self.read_packed_items(job_id, after=after, limit=COUNTED_AT_ONCE)
+            for items in packed.parts():
+                count += len(items)
+                await asyncio.sleep(0)
+            if (after := packed.next_after) is None:
+                return count
 
     async def newest_item_ids(
         self, job_ids: Sequence[JobId], field: str, most: int

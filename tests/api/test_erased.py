@@ -8,7 +8,7 @@ from api.app import ApiParts
 from api.erased_store import ErasedStore
 from streams.domain.erasure import ErasureRequested, Erasures, Subject, subject_hash
 from streams.domain.ids import JobId
-from tests.api.job_events import completed, described, progress, started
+from tests.api.job_events import completed, described, progress, review, started
 from tests.api.world import World
 
 PATHS = ("", "/events", "/reviews", "/reviews?format=csv", "/diff?from=1", "?at=4")
@@ -60,3 +60,40 @@ async def test_a_job_is_forgotten_in_memory_and_store_before_the_store_is_emptie
     for of, count in ((job_id, 0), (kept, 2)):
         packed = await store.read_packed_items(JobId(of), after=None, limit=10)
         assert sum(map(len, packed.parts())) == count
+
+
+async def test_a_file_announces_what_is_shown_while_an_author_is_being_forgotten(
+    world: World,
+) -> None:
+    erasures = Erasures()
+    process = await world.start(
+        change=lambda parts: replace(
+            parts, store=ErasedStore(parts.store, erasures), erasures=erasures
+        )
+    )
+    job_id = await process.submit()
+    span = await world.put_items(job_id, 2)
+    by = "author-1"
+    theirs = review(job_id, 3)
+    theirs = replace(theirs, fields={**theirs.fields, "author_id": by})
+    [position] = await world.log.append_items([theirs])
+    span = replace(span, end=position.offset + 1)
+    await world.append(job_id, *started(), described(3), progress(3, items=span))
+    await world.append(job_id, *completed(3, span))
+    await process.is_caught_up()
+
+    async def lines() -> int:
+        answer = await process.client.get(f"/jobs/{job_id}/reviews?format=jsonl")
+        assert answer.status_code == 200
+        return len(answer.text.splitlines())
+
+    assert await lines() == 3
+    erasures.add(
+        ErasureRequested(
+            erasure_id="e",
+            subject=Subject.AUTHOR,
+            subject_hash=subject_hash(Subject.AUTHOR, by),
+            job_ids=(),
+        )
+    )
+    assert await lines() == 2
