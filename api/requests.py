@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from api.problems import MalformedRequestError
 from streams.errors import InvalidRequestError
@@ -54,25 +54,13 @@ async def read_body(request: Request, cls: type[Body]) -> Body:
             "send the body as JSON in UTF-8, with `Content-Type: application/json`",
             headers={"Accept-Post": "application/json"},
         )
-    body = await _whole_body(request)
+    body = await request.body()
     try:
         return msgspec.json.decode(body, type=cls)
     except msgspec.ValidationError as error:
         raise InvalidRequestError(advice(str(error), cls)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequestError(f"the body is not JSON: {error}") from None
-
-
-async def _whole_body(request: Request) -> bytes:
-    """As ``request.body``, without an iterator for what most often comes in one piece."""
-    parts: list[bytes] = []
-    while True:
-        message = await request.receive()
-        if message["type"] != "http.request":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def read_limit(request: Request, *, default: int, most: int) -> int:
