@@ -46,7 +46,7 @@ async def history_of(
     clickhouse: ClickHouse, place: Place, count: int
 ) -> Sequence[tuple[str, str, str]]:
     """(type, review, job) of each of the place's events but scrapes; waits for ``count``."""
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(100):
         while True:
             rows = await clickhouse.rows(
                 "SELECT type, review_id, job_id FROM place_events "
@@ -223,7 +223,7 @@ async def the_views_count(clickhouse: ClickHouse, place: Place) -> None:
     assert {row[0]: int(row[1]) for row in rows}["ReviewAdded"] == 2
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(150)
 async def test_a_place_of_another_tenant_is_not_there(parts: Settings) -> None:
     other = Place(parts, tenant=uuid.uuid4().hex)
     async with (
