@@ -63,7 +63,7 @@ class ErasedStore:
         page = await self._store.read_items(job_id, after=after, limit=limit)
         if not self._erasures:
             return page
-        return replace(page, items=[item for item in page.items if self._shows(job_id, item)])
+        return replace(page, items=self._shown(job_id, page.items))
 
     async def read_packed_items(
         self, job_id: JobId, *, after: tuple[int, str] | None, limit: int
@@ -74,7 +74,7 @@ class ErasedStore:
 
         def parts() -> Iterator[Sequence[Mapping[str, Any]]]:
             for items in packed.parts():
-                yield [item for item in items if self._shows(job_id, item)]
+                yield self._shown(job_id, items)
 
         return replace(packed, parts=parts)
 
@@ -105,5 +105,7 @@ class ErasedStore:
     async def ping(self) -> None:
         await self._store.ping()
 
-    def _shows(self, job_id: JobId, item: Mapping[str, Any]) -> bool:
-        return not self._erasures.is_forgotten(job_id, item)
+    def _shown(
+        self, job_id: JobId, items: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]]:
+        return [item for item in items if not self._erasures.is_forgotten(job_id, item)]

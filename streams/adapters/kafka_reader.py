@@ -60,9 +60,10 @@ class KafkaReader:
 
     def _set_pace(self, rush: Rush) -> None:
         # There is no setting for it while it runs; each fetch that follows is made with these.
-        fetcher = self._consumer._fetcher  # noqa: SLF001
-        fetcher._fetch_min_bytes = RUSH_BYTES if rush.is_on else 1  # noqa: SLF001
-        fetcher._fetch_max_wait_ms = RUSH_MS if rush.is_on else WAIT_MS  # noqa: SLF001
+        consumer, fetcher = self._consumer, self._consumer._fetcher  # noqa: SLF001
+        usual = consumer._fetch_min_bytes, consumer._fetch_max_wait_ms  # noqa: SLF001
+        pace = (RUSH_BYTES, RUSH_MS) if rush.is_on else usual
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = pace  # noqa: SLF001
 
     async def read_as_is(
         self, partitions: Iterable[TopicPartition], *, timeout_s: float, most: int

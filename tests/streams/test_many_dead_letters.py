@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from streams.dead_letters import UNREADABLE, Letters, Resolution, marker, rejection
-from streams.ports import RawRecord
+from streams.dead_letters import UNREADABLE, Letter, Letters, Resolution, marker, rejection
+from streams.ports import NewRecord, RawRecord
 from streams.topics import JOB_EVENTS, SCRAPE_DLQ
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MOST = 3
 
 
-def put(letters: Letters, offset: int, original: int, reason: str = "junk") -> bool:
-    """The letter at ``offset`` about the event at ``original``; whether it is new."""
-    event = RawRecord(topic=JOB_EVENTS, partition=0, offset=original, key=b"job", value=b"x")
-    new = rejection(event, reason, UNREADABLE, NOW, to=SCRAPE_DLQ)
+def apply(letters: Letters, new: NewRecord, offset: int) -> Letter | None:
+    """Fold a record in, as it lies at ``offset``."""
     raw = RawRecord(
         topic=new.topic,
         partition=0,
@@ -24,21 +22,20 @@ def put(letters: Letters, offset: int, original: int, reason: str = "junk") -> b
         value=new.value,
         headers=list(new.headers),
     )
-    return letters.apply(raw) is not None
+    return letters.apply(raw)
+
+
+def put(letters: Letters, offset: int, original: int, reason: str = "junk") -> bool:
+    """The letter at ``offset`` about the event at ``original``; whether it is new."""
+    event = RawRecord(topic=JOB_EVENTS, partition=0, offset=original, key=b"job", value=b"x")
+    new = rejection(event, reason, UNREADABLE, NOW, to=SCRAPE_DLQ)
+    return apply(letters, new, offset) is not None
 
 
 def resolve(letters: Letters, offset: int, at: int) -> None:
     """The marker at ``at`` about the letter at ``offset``."""
     new = marker((SCRAPE_DLQ, 0, offset), Resolution.DROPPED, NOW)
-    raw = RawRecord(
-        topic=new.topic,
-        partition=0,
-        offset=at,
-        key=new.key,
-        value=new.value,
-        headers=list(new.headers),
-    )
-    assert letters.apply(raw) is None
+    assert apply(letters, new, at) is None
 
 
 def offsets(letters: Letters) -> list[int]:
